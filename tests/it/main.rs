@@ -1,0 +1,12 @@
+//! The one integration binary: everything that needs a real repository, a real
+//! process or the built program. A test in `tidy` fails when a file here is not
+//! listed.
+
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    clippy::unwrap_used,
+    reason = "tests start programs, read clocks, print and fail; the rules are for the crate"
+)]
+
+mod tidy;
