@@ -15,3 +15,5 @@
 //!
 //! `docs/architecture.md` walks through a run; `docs/format.md` is the stored
 //! format; `docs/design/` holds the promises that the tests defend.
+
+pub mod domain;

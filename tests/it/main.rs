@@ -9,4 +9,5 @@
     reason = "tests start programs, read clocks, print and fail; the rules are for the crate"
 )]
 
+mod model;
 mod tidy;

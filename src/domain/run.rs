@@ -1,0 +1,242 @@
+//! A run: the state that its events fold into.
+
+use super::event::Unmerged;
+use super::id::{Oid, RunId, TaskId};
+use super::lease::Lease;
+use super::task::Task;
+use super::time::Timestamp;
+
+/// Where a run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RunStatus {
+    /// Asked for; nobody has taken it up.
+    Queued,
+    /// A holder works out its graph.
+    Planning,
+    /// Tasks are being worked on, or wait for a holder.
+    Running,
+    /// A person has to decide before it can go on.
+    Blocked,
+    /// Every task completed.
+    Completed,
+    /// A task failed for good.
+    Failed,
+    /// A person cancelled it.
+    Cancelled,
+}
+
+impl RunStatus {
+    /// Every status, in the order of the documentation.
+    pub const ALL: [Self; 7] = [
+        Self::Queued,
+        Self::Planning,
+        Self::Running,
+        Self::Blocked,
+        Self::Completed,
+        Self::Failed,
+        Self::Cancelled,
+    ];
+
+    /// The status as a word, as it is stored and printed.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Planning => "planning",
+            Self::Running => "running",
+            Self::Blocked => "blocked",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Whether nothing more happens unless a person reopens it.
+    #[must_use]
+    pub fn is_terminal(self) -> bool {
+        match self {
+            Self::Blocked | Self::Completed | Self::Failed | Self::Cancelled => true,
+            Self::Queued | Self::Planning | Self::Running => false,
+        }
+    }
+
+    /// The one table of moves.
+    #[must_use]
+    pub fn may_become(self, next: Self) -> bool {
+        use RunStatus as S;
+        match self {
+            S::Queued => matches!(next, S::Planning),
+            S::Planning => matches!(next, S::Running | S::Failed | S::Cancelled),
+            S::Running => matches!(next, S::Blocked | S::Completed | S::Failed | S::Cancelled),
+            S::Blocked => matches!(next, S::Running),
+            S::Failed | S::Cancelled => matches!(next, S::Planning | S::Running),
+            S::Completed => false,
+        }
+    }
+}
+
+/// How a run ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunEnd {
+    /// Every task completed and the result holds them all.
+    Completed,
+    /// A person has to decide.
+    Blocked,
+    /// A task failed for good.
+    Failed,
+    /// A person cancelled it.
+    Cancelled,
+}
+
+impl RunEnd {
+    /// Every end.
+    pub const ALL: [Self; 4] = [Self::Completed, Self::Blocked, Self::Failed, Self::Cancelled];
+
+    /// The status that this end leads to.
+    #[must_use]
+    pub fn status(self) -> RunStatus {
+        match self {
+            Self::Completed => RunStatus::Completed,
+            Self::Blocked => RunStatus::Blocked,
+            Self::Failed => RunStatus::Failed,
+            Self::Cancelled => RunStatus::Cancelled,
+        }
+    }
+}
+
+/// How a run was asked for: enough to resolve its plan again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Request {
+    /// The team, by name.
+    pub team: String,
+    /// The workflow, by name.
+    pub workflow: String,
+    /// An agent that plays every role, when one was named.
+    pub agent: Option<String>,
+    /// The most tasks at a time, when a number was given.
+    pub jobs: Option<u32>,
+    /// The longest the run may take, in milliseconds, when a limit was given.
+    pub max_time_ms: Option<u64>,
+}
+
+/// One node of a run's graph.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutlineTask {
+    /// Its id.
+    pub id: TaskId,
+    /// Its step's name as written.
+    pub title: String,
+    /// The role that plays it.
+    pub role: String,
+    /// The tasks whose results it starts from.
+    pub needs: Vec<TaskId>,
+}
+
+/// The graph of a run, without its texts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outline {
+    /// The tasks, in the order of the workflow.
+    pub tasks: Vec<OutlineTask>,
+    /// The most tasks at a time.
+    pub jobs: u32,
+}
+
+impl Outline {
+    /// The first task that a graph can't have: a second one of its id, one that
+    /// needs a task that is not there, or one that can never be ready because
+    /// it waits for itself.
+    #[must_use]
+    pub fn fault(&self) -> Option<&TaskId> {
+        let doubled = |(at, task): &(usize, &OutlineTask)| {
+            self.tasks.iter().take(*at).any(|earlier| earlier.id == task.id)
+        };
+        if let Some((_, task)) = self.tasks.iter().enumerate().find(doubled) {
+            return Some(&task.id);
+        }
+        let mut ready = std::collections::BTreeSet::new();
+        loop {
+            let next = self.tasks.iter().find(|task| {
+                !ready.contains(&task.id) && task.needs.iter().all(|need| ready.contains(need))
+            });
+            match next {
+                Some(task) => ready.insert(task.id.clone()),
+                None => break,
+            };
+        }
+        self.tasks.iter().map(|task| &task.id).find(|id| !ready.contains(id))
+    }
+}
+
+/// The result of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunResult {
+    /// The commit that holds what completed.
+    pub commit: Oid,
+    /// The tasks in it.
+    pub merged: Vec<TaskId>,
+    /// The tasks that do not merge.
+    pub left: Vec<Unmerged>,
+}
+
+/// A run as its events fold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// Its id.
+    pub id: RunId,
+    /// What the user wants.
+    pub goal: String,
+    /// The commit it starts from.
+    pub base: Oid,
+    /// How it was asked for.
+    pub request: Request,
+    /// Where it stands.
+    pub status: RunStatus,
+    /// Who may write.
+    pub lease: Lease,
+    /// The most tasks at a time; 0 before it is planned.
+    pub jobs: u32,
+    /// Its tasks, in the order of the workflow.
+    pub tasks: Vec<Task>,
+    /// Somebody asked for it to be cancelled, and why; the holder answers.
+    pub cancel: Option<String>,
+    /// What completed, merged.
+    pub result: Option<RunResult>,
+    /// Why it stands where it stands, in one line.
+    pub why: Option<String>,
+    /// The number of its newest event.
+    pub seq: u64,
+    /// When it was asked for.
+    pub created: Timestamp,
+    /// When its newest event was written.
+    pub updated: Timestamp,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+}
+
+impl Run {
+    /// The status that a reopened run goes to: one that ended before it was
+    /// planned has no tasks yet and is planned now.
+    #[must_use]
+    pub fn reopened_status(&self) -> RunStatus {
+        if self.tasks.is_empty() { RunStatus::Planning } else { RunStatus::Running }
+    }
+
+    /// The task of this id.
+    #[must_use]
+    pub fn task(&self, id: &TaskId) -> Option<&Task> {
+        self.tasks.iter().find(|task| &task.id == id)
+    }
+
+    /// Whether checks passed on every task's result.
+    #[must_use]
+    pub fn verified(&self) -> bool {
+        !self.tasks.is_empty() && self.tasks.iter().all(|task| task.verified)
+    }
+
+    /// The tasks that no other task needs.
+    #[must_use]
+    pub fn leaves(&self) -> Vec<&Task> {
+        let needed = |id: &TaskId| self.tasks.iter().any(|task| task.needs.contains(id));
+        self.tasks.iter().filter(|task| !needed(&task.id)).collect()
+    }
+}
