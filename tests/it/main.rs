@@ -9,5 +9,6 @@
     reason = "tests start programs, read clocks, print and fail; the rules are for the crate"
 )]
 
+mod acceptance;
 mod model;
 mod tidy;

@@ -1,0 +1,81 @@
+//! What holds when nobody says otherwise: one table, from which the reference
+//! is generated. Files, git config and flags override it, in this order.
+
+/// One default, for the reference.
+#[derive(Clone, Copy, Debug)]
+pub struct Default {
+    /// The key of the file or setting.
+    pub name: &'static str,
+    /// The value as a person would write it.
+    pub value: &'static str,
+    /// What it means.
+    pub doc: &'static str,
+}
+
+/// How often a failed task is tried again: two retries make three attempts.
+pub const RETRIES: u32 = 2;
+/// The most retries a step may ask for.
+pub const MAX_RETRIES: u32 = 20;
+/// The longest an attempt may run, in milliseconds.
+pub const WALL_MS: u64 = 60 * 60_000;
+/// The longest an attempt may be silent, in milliseconds.
+pub const IDLE_MS: u64 = 15 * 60_000;
+/// From SIGTERM to SIGKILL, in milliseconds.
+pub const GRACE_MS: u64 = 10_000;
+/// From SIGTERM to SIGKILL when a run is cancelled, in milliseconds: a person
+/// waits for it.
+pub const CANCEL_GRACE_MS: i64 = 500;
+/// Tasks that run at the same time.
+pub const CONCURRENCY: u32 = 4;
+/// The most tasks that a file or flag may let run at the same time.
+pub const MAX_CONCURRENCY: u32 = 64;
+/// The most steps of a workflow.
+pub const MAX_STEPS: usize = 200;
+/// The team that runs when nothing names one.
+pub const TEAM: &str = "default";
+/// The first wait before a retry, in milliseconds; it doubles with each.
+pub const BACKOFF_MS: u64 = 1_000;
+/// The longest wait before a retry, in milliseconds.
+pub const BACKOFF_CAP_MS: u64 = 60_000;
+/// The largest part of a wait that chance adds or takes away.
+pub const BACKOFF_JITTER: f64 = 0.3;
+/// The most bytes of results and feedback in one prompt.
+pub const PROMPT_BUDGET: usize = 96 << 10;
+
+/// All of them.
+pub const TABLE: &[Default] = &[
+    Default { name: "retries", value: "2", doc: "further attempts of a task after a failed one" },
+    Default { name: "timeout", value: "60m", doc: "the longest an attempt may run" },
+    Default { name: "idle", value: "15m", doc: "the longest an attempt may be silent" },
+    Default { name: "grace", value: "10s", doc: "from SIGTERM to SIGKILL" },
+    Default { name: "maxConcurrency", value: "4", doc: "tasks that run at the same time" },
+    Default { name: "crew.team", value: TEAM, doc: "the team that runs when nothing names one" },
+    Default {
+        name: "backoff",
+        value: "1s",
+        doc: "the first wait before a retry; it doubles, give or take 30 %, up to 60s",
+    },
+    Default {
+        name: "prompt budget",
+        value: "96 KiB",
+        doc: "results and feedback in one prompt; what is cut is named there",
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::keys::span_ms;
+
+    #[test]
+    fn the_table_tells_the_values() {
+        let value = |name| TABLE.iter().find(|row| row.name == name).expect("a row").value;
+        assert_eq!(value("retries"), RETRIES.to_string());
+        assert_eq!(span_ms(value("timeout")), Ok(WALL_MS));
+        assert_eq!(span_ms(value("idle")), Ok(IDLE_MS));
+        assert_eq!(span_ms(value("grace")), Ok(GRACE_MS));
+        assert_eq!(value("maxConcurrency"), CONCURRENCY.to_string());
+        assert_eq!(span_ms(value("backoff")), Ok(BACKOFF_MS));
+        assert_eq!(value("prompt budget"), format!("{} KiB", PROMPT_BUDGET >> 10));
+    }
+}

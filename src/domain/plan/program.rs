@@ -1,0 +1,192 @@
+//! Which program runs a task: one function, one table.
+//!
+//! ```text
+//! rule                          example                              wins over
+//! 1 the flag                    --agent claude                       all below
+//! 2 the role in git config      crew.role.executor=codex             3 to 7
+//! 3 the step                    agent: sh                            4 to 7
+//! 4 the agent file              agent: claude, codex                 5 to 7
+//! 5 the team file               agent: claude                        6 and 7
+//! 6 the default in git config   crew.defaultAgent=claude             7
+//! 7 the first available one     crew.agent.claude.command=…
+//! ```
+//!
+//! A rule that names programs decides: if none of them is available the plan
+//! fails and says so; it never falls through to the next rule. `sh` is always
+//! available, and never picked by rule 7: it runs only texts written for it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::domain::suggest::nearest;
+
+/// The embedded agent: it runs the last `sh` block of the task's text.
+pub const SH: &str = "sh";
+
+/// What is known about programs when a plan is made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Programs {
+    /// `--agent`; empty if not given. Lists are preferences, best first.
+    pub flag: Vec<String>,
+    /// `crew.role.<role>`.
+    pub roles: BTreeMap<String, Vec<String>>,
+    /// `crew.defaultAgent`; empty if not set.
+    pub default: Vec<String>,
+    /// Programs that are configured or installed, best first; [`SH`] need not be named.
+    pub available: Vec<String>,
+}
+
+/// The rule that named a program, for messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// `--agent`
+    Flag,
+    /// `crew.role.<role>`
+    RoleSetting,
+    /// The step's `agent:`
+    Step,
+    /// The agent file's `agent:`
+    Persona,
+    /// The team's `agent:`
+    Team,
+    /// `crew.defaultAgent`
+    DefaultSetting,
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Flag => "--agent",
+            Self::RoleSetting => "git config crew.role.<role>",
+            Self::Step => "the step's 'agent:'",
+            Self::Persona => "the agent file's 'agent:'",
+            Self::Team => "the team's 'agent:'",
+            Self::DefaultSetting => "git config crew.defaultAgent",
+        })
+    }
+}
+
+/// Why no program can run a task.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProgramError {
+    /// Nothing names one and nothing is available.
+    #[error(
+        "no agent is configured: name any command line with 'git config crew.agent.<name>.command \"<command line>\"'; it reads its task from standard input"
+    )]
+    None,
+    /// A rule names programs, none of which is available.
+    #[error("no agent '{}' for role '{role}', named by {rule}: {}", wanted.join("' or '"), known(available))]
+    Unavailable {
+        /// The role that lacks one.
+        role: String,
+        /// What was named.
+        wanted: Vec<String>,
+        /// Who named it.
+        rule: Rule,
+        /// What could have been named.
+        available: Vec<String>,
+    },
+}
+
+fn known(available: &[String]) -> String {
+    let names: Vec<&str> = available.iter().map(String::as_str).chain([SH]).collect();
+    format!(
+        "available are {}; configure it with 'git config crew.agent.<name>.command \"<command line>\"'",
+        names.join(", ")
+    )
+}
+
+impl ProgramError {
+    /// The available program nearest to the one that was named.
+    #[must_use]
+    pub fn nearest(&self) -> Option<&str> {
+        match self {
+            Self::None => None,
+            Self::Unavailable { wanted, available, .. } => {
+                let names = || available.iter().map(String::as_str).chain([SH]);
+                wanted.iter().find_map(|name| nearest(name, names()))
+            }
+        }
+    }
+}
+
+/// What a task's own files say.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wishes<'a> {
+    pub(super) role: &'a str,
+    pub(super) step: &'a [String],
+    pub(super) persona: &'a [String],
+    pub(super) team: &'a [String],
+}
+
+impl Programs {
+    /// Chooses the program for a task by the table above.
+    pub(super) fn choose(&self, wishes: Wishes<'_>) -> Result<String, ProgramError> {
+        let role = self.roles.get(wishes.role).map_or(&[][..], Vec::as_slice);
+        let rules = [
+            (Rule::Flag, self.flag.as_slice()),
+            (Rule::RoleSetting, role),
+            (Rule::Step, wishes.step),
+            (Rule::Persona, wishes.persona),
+            (Rule::Team, wishes.team),
+            (Rule::DefaultSetting, self.default.as_slice()),
+        ];
+        let usable = |name: &&String| *name == SH || self.available.contains(*name);
+        if let Some((rule, wanted)) = rules.into_iter().find(|(_, wanted)| !wanted.is_empty()) {
+            return wanted.iter().find(usable).cloned().ok_or_else(|| ProgramError::Unavailable {
+                role: wishes.role.to_owned(),
+                wanted: wanted.to_vec(),
+                rule,
+                available: self.available.clone(),
+            });
+        }
+        let first = self.available.iter().find(|name| *name != SH).cloned();
+        first.ok_or(ProgramError::None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(text: &str) -> Vec<String> {
+        text.split_whitespace().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn each_rule_wins_over_those_below() {
+        let names = ["flag", "role", "step", "persona", "team", "default"];
+        for first in 0..=names.len() {
+            let at = |n: usize| if n >= first { list(names[n]) } else { Vec::new() };
+            let programs = Programs {
+                flag: at(0),
+                roles: BTreeMap::from([("r".to_owned(), at(1))]),
+                default: at(5),
+                available: list("any flag role step persona team default"),
+            };
+            let (step, persona, team) = (at(2), at(3), at(4));
+            let wishes = Wishes { role: "r", step: &step, persona: &persona, team: &team };
+            let wanted = names.get(first).copied().unwrap_or("any");
+            assert_eq!(programs.choose(wishes), Ok(wanted.to_owned()));
+        }
+    }
+
+    #[test]
+    fn nothing_is_replaced_in_silence() {
+        let step = list("claud");
+        let wishes = Wishes { role: "r", step: &step, persona: &[], team: &[] };
+        let programs = Programs { available: list("codex claude"), ..Programs::default() };
+        let error = programs.choose(wishes).unwrap_err();
+        assert_eq!(error.nearest(), Some("claude"));
+        insta::assert_snapshot!(error, @r#"no agent 'claud' for role 'r', named by the step's 'agent:': available are codex, claude, sh; configure it with 'git config crew.agent.<name>.command "<command line>"'"#);
+    }
+
+    #[test]
+    fn sh_is_always_there_and_never_a_guess() {
+        let step = list("nothere sh");
+        let none = Wishes { role: "r", step: &[], persona: &[], team: &[] };
+        assert_eq!(Programs::default().choose(Wishes { step: &step, ..none }), Ok("sh".into()));
+        let only_sh = Programs { available: list("sh"), ..Programs::default() };
+        assert_eq!(only_sh.choose(none), Err(ProgramError::None));
+    }
+}

@@ -1,0 +1,236 @@
+//! What follows an attempt: done, again, or given up. One function, one table.
+//!
+//! ```text
+//! outcome            counts  again      the same tree twice   retries used up
+//! passed             -       complete, verified or not
+//! check              yes     at once    needs attention       fail
+//! out-of-scope       yes     at once    needs attention       fail
+//! wrote-read-only    yes     at once    needs attention       fail
+//! exit               yes     backoff    -                     fail
+//! signal             yes     backoff    -                     fail
+//! wall-limit         yes     backoff    -                     fail
+//! idle-limit         yes     backoff    -                     fail
+//! slot-gone          yes     backoff    -                     fail
+//! internal           yes     backoff    -                     fail
+//! not-found          yes     never: fail
+//! not-executable     yes     never: fail
+//! base-conflict      yes     never: needs attention
+//! interrupted        no      at once
+//! cancelled          no      never: cancelled
+//! ```
+//!
+//! "At once" is for faults that the next attempt is told about and can mend; a
+//! wait would help nobody. Such a fault on the very tree that had it before
+//! means that being told did not help: a person is asked. Waits are for faults
+//! that may pass by themselves. Who gives up says so with every attempt (the dead
+//! letter), and the attempts' work is kept.
+
+use super::attempt::{Attempt, Ending, FailureClass, Judgement};
+use super::defaults;
+use super::id::Oid;
+use super::task::Task;
+use super::time::Timestamp;
+
+/// How an attempt ended, as far as policy cares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The agent finished and nothing speaks against its result.
+    Passed {
+        /// Checks ran and passed; without checks it is `false`.
+        verified: bool,
+    },
+    /// It is not enough.
+    Failed {
+        /// Why, as a class.
+        class: FailureClass,
+        /// The tree it left, if it left one.
+        tree: Option<Oid>,
+    },
+    /// The orchestrator died or was stopped; that proves nothing about the task.
+    Interrupted,
+    /// A person cancelled.
+    Cancelled,
+}
+
+impl Outcome {
+    /// The outcome of an attempt; `None` while the agent runs or while the
+    /// verdict is out.
+    #[must_use]
+    pub fn of(attempt: &Attempt) -> Option<Self> {
+        let tree = attempt.work.as_ref().and_then(|work| work.tree.clone());
+        match attempt.ending.as_ref()? {
+            Ending::Interrupted => Some(Self::Interrupted),
+            Ending::Cancelled => Some(Self::Cancelled),
+            Ending::Failed { class, .. } => Some(Self::Failed { class: *class, tree }),
+            Ending::Finished => {
+                let verdict = attempt.verdict.as_ref()?;
+                Some(match verdict.result {
+                    Judgement::Passed => Self::Passed { verified: true },
+                    Judgement::Unverified => Self::Passed { verified: false },
+                    Judgement::Failed => Self::Failed {
+                        class: FailureClass::Check,
+                        tree: Some(verdict.tree.clone()),
+                    },
+                })
+            }
+        }
+    }
+
+    /// The outcomes of a task's attempts since a person last reopened it.
+    #[must_use]
+    pub fn history(task: &Task) -> Vec<Self> {
+        let forgiven = usize::try_from(task.forgiven).unwrap_or(usize::MAX);
+        task.attempts.iter().skip(forgiven).filter_map(Self::of).collect()
+    }
+
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Passed { .. } => "passed",
+            Self::Failed { class, .. } => class.word(),
+            Self::Interrupted => "interrupted",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// The result counts.
+    Complete {
+        /// Checks passed on it.
+        verified: bool,
+    },
+    /// Another attempt.
+    Retry {
+        /// Not before this time of the holder's clock.
+        not_before: Timestamp,
+        /// One line for people.
+        why: String,
+    },
+    /// The task is given up.
+    Fail {
+        /// One line for people, with every attempt.
+        why: String,
+    },
+    /// A person has to decide.
+    NeedsAttention {
+        /// One line for people.
+        why: String,
+    },
+    /// The task is cancelled.
+    Cancel,
+}
+
+/// Whether and when a failure of a class is tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Again {
+    /// Without a wait, with the failure as feedback.
+    AtOnce,
+    /// After a wait that doubles each time.
+    Backoff,
+    /// Another attempt would end the same way.
+    Never,
+    /// Another attempt would end the same way, and a decision is missing.
+    Person,
+}
+
+/// The table's third column.
+#[must_use]
+pub fn again(class: FailureClass) -> Again {
+    use FailureClass as C;
+    match class {
+        C::Check | C::OutOfScope | C::WroteReadOnly => Again::AtOnce,
+        C::Exit | C::Signal | C::WallLimit | C::IdleLimit | C::SlotGone | C::Internal => {
+            Again::Backoff
+        }
+        C::NotFound | C::NotExecutable => Again::Never,
+        C::BaseConflict => Again::Person,
+    }
+}
+
+/// Decides what follows the last outcome of `history` (oldest first), for a task
+/// that may be tried `retries` times more than once. `jitter` is a random number
+/// in [0, 1). An empty history is a task that may start now.
+#[must_use]
+pub fn after_attempt(retries: u32, history: &[Outcome], now: Timestamp, jitter: f64) -> Next {
+    let Some((last, earlier)) = history.split_last() else {
+        return Next::Retry { not_before: now, why: "no attempt yet".into() };
+    };
+    let (class, tree) = match last {
+        Outcome::Passed { verified } => return Next::Complete { verified: *verified },
+        Outcome::Cancelled => return Next::Cancel,
+        Outcome::Interrupted => {
+            return Next::Retry { not_before: now, why: "the attempt was interrupted".into() };
+        }
+        Outcome::Failed { class, tree } => (*class, tree.as_ref()),
+    };
+    let failures = failures(history);
+    let way = again(class);
+    match way {
+        Again::Never => return Next::Fail { why: letter(history) },
+        Again::Person => {
+            return Next::NeedsAttention {
+                why: format!("{}: a decision is missing", class.word()),
+            };
+        }
+        Again::AtOnce if seen(earlier, class, tree) => {
+            let why = format!(
+                "stuck: two attempts left the same tree and failed alike ({})",
+                class.word()
+            );
+            return Next::NeedsAttention { why };
+        }
+        Again::AtOnce | Again::Backoff => {}
+    }
+    if failures > retries {
+        return Next::Fail { why: letter(history) };
+    }
+    let wait = if way == Again::Backoff { backoff_ms(failures - 1, jitter) } else { 0 };
+    let why = format!("{}, retry {failures} of {retries}", class.word());
+    Next::Retry { not_before: now.plus_ms(wait), why }
+}
+
+fn failures(history: &[Outcome]) -> u32 {
+    let failed = history.iter().filter(|one| matches!(one, Outcome::Failed { .. })).count();
+    u32::try_from(failed).unwrap_or(u32::MAX)
+}
+
+/// Whether an earlier attempt failed in the same way on the same tree.
+fn seen(earlier: &[Outcome], class: FailureClass, tree: Option<&Oid>) -> bool {
+    let alike = |one: &Outcome| match one {
+        Outcome::Failed { class: other, tree: Some(left) } => *other == class && Some(left) == tree,
+        Outcome::Failed { .. }
+        | Outcome::Passed { .. }
+        | Outcome::Interrupted
+        | Outcome::Cancelled => false,
+    };
+    earlier.iter().any(alike)
+}
+
+/// The wait before retry `n` (0 for the first), in milliseconds: it doubles,
+/// chance moves it by up to 30 %, and it never exceeds the cap.
+#[must_use]
+pub fn backoff_ms(n: u32, jitter: f64) -> i64 {
+    let doubled = defaults::BACKOFF_MS.saturating_mul(1_u64 << n.min(20));
+    let whole = doubled.min(defaults::BACKOFF_CAP_MS);
+    let swing = defaults::BACKOFF_JITTER * (2.0 * jitter.clamp(0.0, 1.0) - 1.0);
+    // thousandths, so that the arithmetic stays in whole numbers
+    #[expect(clippy::cast_possible_truncation, reason = "between 700 and 1300 by the clamp")]
+    let thousandths = ((1.0 + swing) * 1000.0) as i64;
+    let cap = i64::try_from(defaults::BACKOFF_CAP_MS).unwrap_or(i64::MAX);
+    (i64::try_from(whole).unwrap_or(cap) * thousandths / 1000).min(cap)
+}
+
+/// The dead letter: every attempt in one line.
+fn letter(history: &[Outcome]) -> String {
+    const LISTED: usize = 12;
+    let words: Vec<&str> = history.iter().rev().take(LISTED).map(Outcome::word).collect();
+    let words: Vec<&str> = words.into_iter().rev().collect();
+    let more = if history.len() > LISTED { "…, " } else { "" };
+    let plural = if history.len() == 1 { "attempt" } else { "attempts" };
+    format!("given up after {} {plural}: {more}{}", history.len(), words.join(", "))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,108 @@
+//! Every `crew.*` setting of git config: one table, from which the reference is
+//! made. Reading them is the engine's business; a test compares what it reads
+//! with what stands here.
+//!
+//! A key's case does not matter to git but in the middle part (`<name>`,
+//! `<role>`). The last value wins where a key is set twice, unless its row says
+//! that values add up.
+
+/// One setting.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// The key, with `<…>` where a name of the user's goes.
+    pub key: &'static str,
+    /// What it may be.
+    pub values: &'static str,
+    /// What holds when it is not set.
+    pub default: &'static str,
+    /// What it decides.
+    pub doc: &'static str,
+}
+
+/// All of them.
+pub const TABLE: &[Setting] = &[
+    Setting {
+        key: "crew.agent.<name>.command",
+        values: "a command line, for `sh -c`",
+        default: "no such agent",
+        doc: "makes a command line the agent `<name>`; it runs in the task's worktree",
+    },
+    Setting {
+        key: "crew.agent.<name>.prompt",
+        values: "`stdin`, `argument` or `file`",
+        default: "`stdin`",
+        doc: "how that agent gets its prompt: on standard input, as the last argument, or as the \
+              last argument the path of a file that holds it",
+    },
+    Setting {
+        key: "crew.defaultAgent",
+        values: "names of agents, best first",
+        default: "the first configured agent, by name",
+        doc: "the agent of the tasks for which no flag, role, step, persona or team names one",
+    },
+    Setting {
+        key: "crew.role.<role>",
+        values: "names of agents, best first",
+        default: "not set",
+        doc: "the agent that plays a role, whatever the files say",
+    },
+    Setting {
+        key: "crew.team",
+        values: "the name of a team",
+        default: "`default`",
+        doc: "the team that runs when neither `--team` nor `--workflow` names one",
+    },
+    Setting {
+        key: "crew.env",
+        values: "names of variables, divided by commas or spaces; several values add up",
+        default: "not set",
+        doc: "variables of your environment that agents get to see; checks never do",
+    },
+    Setting {
+        key: "crew.slots",
+        values: "`private` or `linked`",
+        default: "`private`",
+        doc: "a git dir of its own for each worktree, or worktrees registered with your \
+              repository, which share its objects and refs: weaker",
+    },
+    Setting {
+        key: "crew.worktrees",
+        values: "a folder; relative to the top of the repository, `~/` is your home",
+        default: "`$XDG_STATE_HOME/git-crew/<repository>-<hash>/slots`",
+        doc: "where the worktrees of tasks are made",
+    },
+    Setting {
+        key: "crew.grace",
+        values: "a number of seconds",
+        default: "`10`",
+        doc: "from SIGTERM to SIGKILL when a task is stopped",
+    },
+    Setting {
+        key: "crew.durability",
+        values: "`full` or `none`",
+        default: "`full`",
+        doc: "whether an event is on the disk before it counts; with `none` a power cut may take \
+              the newest ones",
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::defaults;
+
+    #[test]
+    fn the_table_tells_the_values() {
+        let default = |key| TABLE.iter().find(|row| row.key == key).expect("a row").default;
+        assert_eq!(default("crew.team"), format!("`{}`", defaults::TEAM));
+        assert_eq!(default("crew.grace"), format!("`{}`", defaults::GRACE_MS / 1000));
+    }
+
+    #[test]
+    fn no_key_stands_there_twice() {
+        let mut keys: Vec<String> = TABLE.iter().map(|row| row.key.to_lowercase()).collect();
+        keys.sort();
+        keys.dedup();
+        assert_eq!(keys.len(), TABLE.len());
+    }
+}
