@@ -17,3 +17,4 @@
 //! format; `docs/design/` holds the promises that the tests defend.
 
 pub mod domain;
+pub mod store;

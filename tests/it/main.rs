@@ -11,4 +11,5 @@
 
 mod acceptance;
 mod model;
+mod store;
 mod tidy;

@@ -1,0 +1,110 @@
+//! Named points at which a test build can be made to fail, stop or kill itself.
+//!
+//! `CREW_FAIL="append.renamed:kill"` kills the process with `SIGKILL` at that
+//! point, `:stop` stops it, `:err` makes the point answer an I/O error, `:full`
+//! an out-of-space error. `append.renamed@3:kill` waits for the third hit. A
+//! list is separated by commas. Without the feature a point compiles to nothing.
+//!
+//! `CREW_MUTANT="no-cas"` takes one rule of the store away, so that a test can
+//! show that its absence would be noticed. Without the feature no rule can be.
+
+use std::io;
+
+/// Passes the point `name`.
+///
+/// # Errors
+/// Only in a test build that was told so.
+#[cfg(not(feature = "failpoints"))]
+#[inline]
+pub fn hit(_name: &str) -> io::Result<()> {
+    Ok(())
+}
+
+/// Passes the point `name`.
+///
+/// # Errors
+/// Only in a test build that was told so.
+#[cfg(feature = "failpoints")]
+pub fn hit(name: &str) -> io::Result<()> {
+    armed::hit(name)
+}
+
+/// Whether the rule `name` is taken away from this process.
+#[cfg(not(feature = "failpoints"))]
+#[inline]
+#[must_use]
+pub const fn mutant(_name: &str) -> bool {
+    false
+}
+
+/// Whether the rule `name` is taken away from this process.
+#[cfg(feature = "failpoints")]
+#[must_use]
+pub fn mutant(name: &str) -> bool {
+    armed::mutant(name)
+}
+
+#[cfg(feature = "failpoints")]
+mod armed {
+    use std::collections::BTreeMap;
+    use std::io;
+    use std::sync::{Mutex, OnceLock, PoisonError};
+
+    use nix::sys::signal::{Signal, kill};
+    use nix::unistd::getpid;
+
+    struct Arm {
+        at: u32,
+        deed: String,
+    }
+
+    fn arms() -> &'static BTreeMap<String, Arm> {
+        static ARMS: OnceLock<BTreeMap<String, Arm>> = OnceLock::new();
+        ARMS.get_or_init(|| {
+            #[expect(clippy::disallowed_methods, reason = "a test build's own switch")]
+            let text = std::env::var("CREW_FAIL").unwrap_or_default();
+            text.split(',').filter_map(parse).collect()
+        })
+    }
+
+    fn parse(one: &str) -> Option<(String, Arm)> {
+        let (point, deed) = one.rsplit_once(':')?;
+        let (name, at) = point.split_once('@').unwrap_or((point, "1"));
+        Some((name.to_owned(), Arm { at: at.parse().ok()?, deed: deed.to_owned() }))
+    }
+
+    fn count(name: &str) -> u32 {
+        static HITS: Mutex<BTreeMap<String, u32>> = Mutex::new(BTreeMap::new());
+        let mut hits = HITS.lock().unwrap_or_else(PoisonError::into_inner);
+        let n = hits.entry(name.to_owned()).or_default();
+        *n += 1;
+        *n
+    }
+
+    pub(super) fn mutant(name: &str) -> bool {
+        static MUTANT: OnceLock<String> = OnceLock::new();
+        let on = MUTANT.get_or_init(|| {
+            #[expect(clippy::disallowed_methods, reason = "a test build's own switch")]
+            std::env::var("CREW_MUTANT").unwrap_or_default()
+        });
+        on == name
+    }
+
+    pub(super) fn hit(name: &str) -> io::Result<()> {
+        let Some(arm) = arms().get(name) else { return Ok(()) };
+        if count(name) != arm.at {
+            return Ok(());
+        }
+        match arm.deed.as_str() {
+            "kill" => deliver(Signal::SIGKILL),
+            "stop" => deliver(Signal::SIGSTOP),
+            "full" => Err(io::Error::from_raw_os_error(nix::libc::ENOSPC)),
+            _ => Err(io::Error::other(format!("failpoint {name}"))),
+        }
+    }
+
+    fn deliver(signal: Signal) -> io::Result<()> {
+        kill(getpid(), signal)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,13 @@
+//! The store on real repositories, with real processes.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, like tests")]
+
+mod child;
+mod contract;
+#[cfg(feature = "failpoints")]
+mod crash;
+pub(crate) mod fixture;
+mod heal;
+mod race;
+#[cfg(target_os = "linux")]
+mod syncs;
