@@ -14,10 +14,17 @@ pub mod error;
 pub mod failpoint;
 pub mod git;
 pub mod holder;
+pub mod inspect;
+pub mod journal;
 pub mod memory;
+pub mod merge;
 pub mod names;
 mod recent;
 mod recover;
+pub mod revision;
+pub mod settings;
+pub mod tree;
+pub mod undo;
 
 pub use chain::{Chains, Entry, NewEntry, Person, Swap, TreeEdit};
 pub use error::StoreError;

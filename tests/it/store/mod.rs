@@ -3,11 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, like tests")]
 
 mod child;
+mod code;
 mod contract;
 #[cfg(feature = "failpoints")]
 mod crash;
 pub(crate) mod fixture;
 mod heal;
+mod packs;
 mod race;
 #[cfg(target_os = "linux")]
 mod syncs;
