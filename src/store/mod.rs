@@ -10,18 +10,21 @@
 //! To add a kind of ref: a constructor and a variant in [`names`], nothing else.
 
 pub mod chain;
+pub mod codec;
 pub mod error;
 pub mod failpoint;
 pub mod git;
 pub mod holder;
 pub mod inspect;
 pub mod journal;
+pub mod ledger;
 pub mod memory;
 pub mod merge;
 pub mod names;
 mod recent;
 mod recover;
 pub mod revision;
+pub mod runs;
 pub mod settings;
 pub mod tree;
 pub mod undo;

@@ -9,6 +9,9 @@ mod contract;
 mod crash;
 pub(crate) mod fixture;
 mod heal;
+mod ledger;
+#[cfg(feature = "failpoints")]
+mod mutants;
 mod packs;
 mod race;
 #[cfg(target_os = "linux")]
