@@ -11,5 +11,6 @@
 
 mod acceptance;
 mod model;
+mod process;
 mod store;
 mod tidy;

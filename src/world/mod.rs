@@ -1,0 +1,9 @@
+//! Processes, slots, agents, checks, clocks: the only place that spawns,
+//! sleeps and reads clocks and files.
+
+pub mod agents;
+pub mod clock;
+pub mod environment;
+pub mod files;
+pub mod process;
+pub mod random;
