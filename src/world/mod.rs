@@ -5,5 +5,8 @@ pub mod agents;
 pub mod clock;
 pub mod environment;
 pub mod files;
+pub mod git;
+pub mod harvest;
 pub mod process;
 pub mod random;
+pub mod slots;

@@ -12,5 +12,6 @@
 mod acceptance;
 mod model;
 mod process;
+mod slots;
 mod store;
 mod tidy;
