@@ -7,6 +7,8 @@ pub mod environment;
 pub mod files;
 pub mod git;
 pub mod harvest;
+pub mod library;
 pub mod process;
 pub mod random;
+pub mod shipped;
 pub mod slots;

@@ -10,6 +10,7 @@
 )]
 
 mod acceptance;
+mod files;
 mod model;
 mod process;
 mod slots;
