@@ -17,5 +17,6 @@
 //! format; `docs/design/` holds the promises that the tests defend.
 
 pub mod domain;
+pub mod engine;
 pub mod store;
 pub mod world;

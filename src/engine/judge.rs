@@ -1,0 +1,59 @@
+//! From a policy's answer to the event that says it, and the line that tells
+//! people how a run ended.
+
+use crate::domain::event::{EventKind, Unmerged};
+use crate::domain::plan::PlannedTask;
+use crate::domain::policy::{self, Next, Outcome};
+use crate::domain::run::{Run, RunEnd};
+use crate::domain::task::{Task, TaskEnd, TaskStatus};
+
+use super::core::Moment;
+use super::io::Stop;
+
+/// What follows the attempts that a task has had.
+#[must_use]
+pub fn next(planned: &PlannedTask, task: &Task, moment: Moment) -> EventKind {
+    let history = Outcome::history(task);
+    let id = task.id.clone();
+    let over = |end, why| EventKind::TaskEnded { task: id.clone(), end, why };
+    match policy::after_attempt(planned.retries, &history, moment.now, moment.jitter) {
+        Next::Complete { verified: true } => {
+            over(TaskEnd::Completed, "every check passed".to_owned())
+        }
+        Next::Complete { verified: false } => {
+            over(TaskEnd::Completed, "unverified: the step has no check".to_owned())
+        }
+        Next::Retry { not_before, why } => EventKind::RetryPlanned { task: id, not_before, why },
+        Next::Fail { why } => over(TaskEnd::Failed, why),
+        Next::NeedsAttention { why } => over(TaskEnd::NeedsAttention, why),
+        Next::Cancel => over(TaskEnd::Cancelled, "cancelled".to_owned()),
+    }
+}
+
+/// Why a run ended as it did, in one line.
+#[must_use]
+pub fn summary(run: &Run, end: RunEnd, left: &[Unmerged], stop: Option<&Stop>) -> String {
+    if let Some(Stop::Cancel(why) | Stop::Fail(why) | Stop::Lost(why)) = stop {
+        return why.clone();
+    }
+    let named = |status: TaskStatus| -> Vec<String> {
+        run.tasks.iter().filter(|t| t.status == status).map(|t| format!("'{}'", t.id)).collect()
+    };
+    match end {
+        RunEnd::Completed if run.verified() => "every task completed and is verified".to_owned(),
+        RunEnd::Completed => {
+            let open = run.tasks.iter().filter(|task| !task.verified).count();
+            format!("every task completed, {open} of {} unverified", run.tasks.len())
+        }
+        RunEnd::Failed => format!("{} failed", named(TaskStatus::Failed).join(", ")),
+        RunEnd::Cancelled => "cancelled".to_owned(),
+        RunEnd::Blocked if left.is_empty() => {
+            format!("{} needs a decision", named(TaskStatus::NeedsAttention).join(", "))
+        }
+        RunEnd::Blocked => {
+            let tasks: Vec<String> =
+                left.iter().map(|unmerged| format!("'{}'", unmerged.task)).collect();
+            format!("the result of {} conflicts with what is merged", tasks.join(", "))
+        }
+    }
+}

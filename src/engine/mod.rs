@@ -1,0 +1,22 @@
+//! From state to deeds.
+//!
+//! [`core`] and [`scheduler`] are pure: what happened goes in, what to do comes
+//! out. [`driver`] is the one loop that performs it; [`worker`] holds the four
+//! things that take time.
+//!
+//! To add an effect: a variant in [`io`], an arm in the driver.
+
+pub mod books;
+pub mod core;
+pub mod demonstration;
+pub mod doctor;
+pub mod driver;
+pub mod io;
+pub mod judge;
+pub mod place;
+pub mod recovery;
+pub mod scheduler;
+pub mod session;
+pub mod shop;
+pub mod undo;
+pub mod worker;

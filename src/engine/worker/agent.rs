@@ -1,0 +1,285 @@
+//! One attempt: make the slot, run the agent in it, harvest what it left.
+//!
+//! Whatever goes wrong, the slot is removed only after its work is in a commit
+//! that a ref pins.
+
+use std::fs;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::domain::attempt::{Ending, FailureClass, Output, Work};
+use crate::domain::id::{Oid, TaskId};
+use crate::domain::plan::PlannedTask;
+use crate::domain::run::Run;
+use crate::domain::scope::Scope;
+use crate::store::RefName;
+use crate::world::agents::Telling;
+use crate::world::environment::Attempt as Variables;
+use crate::world::harvest::{Harvest, HarvestError, harvest};
+use crate::world::process::{End, Limits, OutputSpec, Report, Spec, Stop, StopRequest};
+use crate::world::slots::Slot;
+
+use super::super::io::{Files, Input};
+use super::{Shop, blocking, folder, healed, keep, line};
+
+/// How many first and last bytes of each stream are kept.
+const KEPT: usize = 4 << 20;
+
+/// What an attempt is called everywhere.
+#[derive(Clone, Debug)]
+struct Job {
+    task: TaskId,
+    attempt: u32,
+    agent: String,
+    base: Oid,
+    slot: String,
+    mark: String,
+}
+
+/// Runs an attempt that is announced.
+pub async fn launch(
+    shop: Arc<Shop>,
+    run: Run,
+    task: TaskId,
+    attempt: u32,
+    stop: watch::Receiver<StopRequest>,
+) -> Input {
+    let Some(open) = run.task(&task).and_then(|task| task.open()) else {
+        return Input::Broken { task, why: "internal error: no open attempt".to_owned() };
+    };
+    let job = Job {
+        task: task.clone(),
+        attempt,
+        agent: open.agent.clone(),
+        base: open.base.clone(),
+        slot: open.slot.clone(),
+        mark: open.mark.clone(),
+    };
+    let made = {
+        // Never closed; without leave it would be filled all the same.
+        let _leave = shop.filling.acquire().await;
+        if *stop.borrow() != StopRequest::None {
+            let why = "stopped before it began".to_owned();
+            return ended(job, failed(FailureClass::Internal, why), true, None);
+        }
+        let (shop, run, job) = (Arc::clone(&shop), run.clone(), job.clone());
+        blocking(move || set_up(&shop, &run, &job)).await
+    };
+    let (slot, spec) = match made {
+        Ok(made) => made,
+        Err(why) => return ended(job, failed(FailureClass::Internal, why), false, None),
+    };
+    let report = match shop.supervisor.run(spec, stop).await {
+        Ok(report) => report,
+        Err(error) => {
+            return ended(job, failed(FailureClass::Internal, line(&error)), false, None);
+        }
+    };
+    if let Err(error) = keep::passed("launch.ended") {
+        return ended(job, failed(FailureClass::Internal, line(&error)), false, None);
+    }
+    blocking(move || close(&shop, job, &slot, &report)).await
+}
+
+/// The slot with everything in it, and what to run.
+fn set_up(shop: &Shop, run: &Run, job: &Job) -> Result<(Slot, Spec), String> {
+    let planned = shop.plan.task(&job.task).ok_or("no such task in the plan")?;
+    let make = || shop.slots.make(&job.base, &job.slot);
+    let slot = healed(shop, make).map_err(|error| line(&error))?;
+    keep::passed("launch.slot-made").map_err(|error| line(&error))?;
+    let packet = furnish(shop, run, planned, &slot)?;
+    let agent = shop
+        .agents
+        .get(&job.agent)
+        .ok_or_else(|| format!("agent '{}' is not configured here", job.agent))?;
+    let file = slot.inbox.join("prompt.md");
+    let telling = Telling { packet: &packet, text: &planned.text, file: &file };
+    let invocation = agent.invocation(&telling).map_err(|error| line(&error))?;
+    let attempt = job.attempt.to_string();
+    let variables = Variables {
+        run: shop.id().as_str(),
+        task: job.task.as_str(),
+        attempt: &attempt,
+        base: job.base.as_str(),
+        input: &slot.inbox,
+        output: &slot.outbox,
+        mark: &job.mark,
+        ceiling: &slot.dir,
+    };
+    let mut env =
+        shop.incoming.attempt(&variables, &shop.env_names).map_err(|error| line(&error))?;
+    env.retain(|(name, _)| name != "TMPDIR");
+    env.push(("TMPDIR".into(), slot.tmp.clone().into()));
+    let spec = Spec {
+        program: invocation.program,
+        args: invocation.args,
+        cwd: slot.tree.clone(),
+        env,
+        stdin: invocation.stdin,
+        limits: limits(shop, planned),
+        output: OutputSpec {
+            live: Some(shop.live.join(format!("{}.{}.out", job.task, job.attempt))),
+            head: KEPT,
+            tail: KEPT,
+        },
+    };
+    Ok((slot, spec))
+}
+
+pub(super) fn limits(shop: &Shop, planned: &PlannedTask) -> Limits {
+    let some = |ms: u64| (ms > 0).then(|| Duration::from_millis(ms));
+    Limits {
+        wall: some(planned.limits.wall_ms),
+        idle: some(planned.limits.idle_ms),
+        grace: shop.grace,
+    }
+}
+
+/// Puts the prompt and the artifacts that the step reads into the slot's inbox.
+fn furnish(shop: &Shop, run: &Run, planned: &PlannedTask, slot: &Slot) -> Result<String, String> {
+    let failed = |error: &dyn std::error::Error| line(error);
+    let tip = shop
+        .chains
+        .tip(&RefName::run(&run.id))
+        .map_err(|error| failed(&error))?
+        .ok_or("the run has no chain")?;
+    let read = |path: &str| shop.chains.file(&tip, path).map_err(|error| failed(&error));
+    let packet = read(&format!("{}/packet.md", folder(&planned.id)))?.unwrap_or_default();
+    fs::write(slot.inbox.join("prompt.md"), &packet).map_err(|error| failed(&error))?;
+    for name in &planned.reads {
+        let maker = shop.plan.tasks.iter().find(|task| task.output.as_ref() == Some(name));
+        let Some(maker) = maker else { continue };
+        if let Some(bytes) = read(&format!("{}/out/{name}", folder(&maker.id)))? {
+            fs::write(slot.inbox.join(name), bytes).map_err(|error| failed(&error))?;
+        }
+    }
+    Ok(String::from_utf8_lossy(&packet).into_owned())
+}
+
+/// Harvests, keeps, and only then removes the slot.
+fn close(shop: &Shop, job: Job, slot: &Slot, report: &Report) -> Input {
+    let halted = matches!(report.stopped_by, Some(Stop::Cancelled | Stop::Killed));
+    let mut files = keep::files(&job.task, &slot.outbox, report);
+    // The words are a convenience, the work is not: a full disk must not cost it.
+    if let Err(error) = keep::transcript(shop, &job.task, job.attempt, "", report) {
+        files.insert(
+            format!("{}/no-transcript.txt", folder(&job.task)),
+            Some(line(&error).into_bytes()),
+        );
+    }
+    let meta = keep::meta(shop, &job.task, job.attempt, &job.agent);
+    let harvested = match healed(shop, || harvest(slot, &meta)) {
+        Ok(harvested) => harvested,
+        Err(error) => {
+            let class = match &error {
+                HarvestError::SlotGone(_) => FailureClass::SlotGone,
+                _ => FailureClass::Internal,
+            };
+            let why = format!("{} (its slot stays at '{}')", line(&error), slot.dir.display());
+            return ended(job, failed(class, why), halted, Some((report, Work::default(), files)));
+        }
+    };
+    let name = RefName::work(shop.id(), &job.task, job.attempt);
+    let pinned = keep::point(shop, &name, &harvested.commit)
+        .and_then(|()| keep::pin_strays(shop, &harvested))
+        .and_then(|()| keep::passed("harvest.pinned"));
+    if let Err(error) = pinned {
+        let why = format!("{} (its slot stays at '{}')", line(&error), slot.dir.display());
+        let work = keep::adopt(&harvested);
+        let ending = failed(FailureClass::Internal, why);
+        return ended(job, ending, halted, Some((report, work, files)));
+    }
+    let planned = shop.plan.task(&job.task);
+    let ending = judge(report, planned, &harvested);
+    let mut work = keep::adopt(&harvested);
+    if let Err(error) = shop.slots.remove(slot) {
+        work.left_out.push((slot.dir.display().to_string(), line(&error)));
+    }
+    ended(job, ending, halted, Some((report, work, files)))
+}
+
+fn failed(class: FailureClass, why: String) -> Ending {
+    Ending::Failed { class, why }
+}
+
+fn ended(job: Job, ending: Ending, halted: bool, left: Option<(&Report, Work, Files)>) -> Input {
+    let (output, work, files) = match left {
+        Some((report, work, files)) => (output(report), work, files),
+        None => (Output::default(), Work::default(), Files::new()),
+    };
+    let (task, attempt) = (job.task, job.attempt);
+    Input::Ended { task, attempt, ending, halted, work: Box::new(work), output, files }
+}
+
+fn output(report: &Report) -> Output {
+    Output {
+        bytes: report.stdout.bytes + report.stderr.bytes,
+        sha256: report.stdout.sha256.clone(),
+        leaked: report.leaked.iter().take(20).cloned().collect(),
+    }
+}
+
+/// How the attempt ended, from what the process did and from what is in the
+/// trees: an exit code alone proves nothing.
+fn judge(report: &Report, planned: Option<&PlannedTask>, harvested: &Harvest) -> Ending {
+    let secs = report.took.as_secs_f32();
+    match report.stopped_by {
+        Some(Stop::Wall) => {
+            return failed(FailureClass::WallLimit, format!("over its time limit ({secs:.1} s)"));
+        }
+        Some(Stop::Idle) => {
+            let why = format!("printed nothing for its idle limit ({secs:.1} s in all)");
+            return failed(FailureClass::IdleLimit, why);
+        }
+        Some(Stop::Cancelled | Stop::Killed) | None => {}
+    }
+    match &report.end {
+        End::Exited(0) => post_condition(planned, harvested),
+        End::Exited(127) => failed(FailureClass::NotFound, "a command was not found".to_owned()),
+        End::Exited(126) => {
+            failed(FailureClass::NotExecutable, "a command may not be executed".to_owned())
+        }
+        End::Exited(code) => failed(FailureClass::Exit, format!("exited with {code}")),
+        End::Signalled(signal, core) => {
+            let core = if *core { ", core dumped" } else { "" };
+            failed(FailureClass::Signal, format!("ended by signal {signal}{core}"))
+        }
+        End::NotFound => failed(FailureClass::NotFound, "its program was not found".to_owned()),
+        End::NotExecutable => {
+            failed(FailureClass::NotExecutable, "its program may not be executed".to_owned())
+        }
+        End::CannotStart(why) => failed(FailureClass::Internal, format!("can't be started: {why}")),
+        End::Lost => failed(FailureClass::Signal, "its supervisor was killed".to_owned()),
+    }
+}
+
+/// What must hold of the trees, whatever the agent says.
+fn post_condition(planned: Option<&PlannedTask>, harvested: &Harvest) -> Ending {
+    let Some(planned) = planned else { return Ending::Finished };
+    let paths = || harvested.changed.iter().map(|change| change.path.as_str());
+    if !planned.writes && !harvested.changed.is_empty() {
+        let why = format!("a read-only role changed {}", some(paths()));
+        return failed(FailureClass::WroteReadOnly, why);
+    }
+    if planned.paths.is_empty() {
+        return Ending::Finished;
+    }
+    let scope = match Scope::new(&planned.paths) {
+        Ok(scope) => scope,
+        Err(error) => return failed(FailureClass::Internal, line(&error)),
+    };
+    let outside: Vec<&str> = paths().filter(|path| !scope.holds(path)).collect();
+    if outside.is_empty() {
+        return Ending::Finished;
+    }
+    let why = format!("changed {} outside 'paths:'", some(outside.into_iter()));
+    failed(FailureClass::OutOfScope, why)
+}
+
+fn some<'a>(paths: impl Iterator<Item = &'a str>) -> String {
+    let all: Vec<&str> = paths.collect();
+    let shown = all.iter().take(3).map(|path| format!("'{path}'")).collect::<Vec<_>>().join(", ");
+    if all.len() > 3 { format!("{shown} and {} more", all.len() - 3) } else { shown }
+}

@@ -1,0 +1,174 @@
+//! The checks of an attempt's result, in a fresh checkout of its commit.
+//!
+//! They are recorded as `unconfined`: nothing here keeps a check from the
+//! network, from the user's files, or from commands that the candidate changed.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use crate::domain::attempt::{CheckRun, Judgement, Verdict};
+use crate::domain::id::{Oid, TaskId};
+use crate::domain::run::Run;
+use crate::world::environment::Attempt as Variables;
+use crate::world::process::{End, OutputSpec, Report, Spec, Stdin, Stop, StopRequest};
+use crate::world::slots::Slot;
+
+use super::super::io::{Files, Input};
+use super::{Shop, agent, blocking, healed, keep, line};
+
+/// How many first and last bytes of each stream are kept.
+const KEPT: usize = 1 << 20;
+
+/// The most bytes of all checks' output that a verdict keeps.
+const TAILS: usize = 24 << 10;
+
+/// What is checked.
+struct Job {
+    task: TaskId,
+    attempt: u32,
+    commit: Oid,
+    tree: Oid,
+    mark: String,
+    slot: String,
+}
+
+/// Runs the checks of an attempt, one after the other, up to the first that
+/// fails.
+pub async fn check(
+    shop: Arc<Shop>,
+    run: Run,
+    task: TaskId,
+    attempt: u32,
+    stop: watch::Receiver<StopRequest>,
+) -> Input {
+    let name = task.clone();
+    let unjudged = |why: Option<String>| Input::Unjudged { task: name.clone(), why };
+    let last = run.task(&task).and_then(|task| task.last());
+    let work = last.and_then(|last| last.work.as_ref());
+    let found = work.and_then(|work| Some((work.commit.clone()?, work.tree.clone()?)));
+    let (Some((commit, tree)), Some(last)) = (found, last) else {
+        return unjudged(Some("internal error: nothing to check".to_owned()));
+    };
+    let mark = crate::domain::prompt::Mark::new(shop.random.bytes16()).as_str().to_owned();
+    let slot = format!("{}-check-{}", last.slot, mark.get(..6).unwrap_or_default());
+    let job = Job { task, attempt, commit, tree, mark, slot };
+    match judge(&shop, job, stop).await {
+        Ok(Some(input)) => input,
+        Ok(None) => unjudged(None),
+        Err(why) => unjudged(Some(why)),
+    }
+}
+
+async fn judge(
+    shop: &Arc<Shop>,
+    job: Job,
+    stop: watch::Receiver<StopRequest>,
+) -> Result<Option<Input>, String> {
+    let planned = shop.plan.task(&job.task).ok_or("no such task in the plan")?;
+    let made = {
+        let (shop, commit, key) = (Arc::clone(shop), job.commit.clone(), job.slot.clone());
+        blocking(move || healed(&shop, || shop.checkouts.make(&commit, &key))).await
+    };
+    let slot = made.map_err(|error| format!("no checkout for its checks: {}", line(&error)))?;
+    let share = TAILS / planned.checks.len().max(1);
+    let mut runs = Vec::new();
+    let mut stopped = false;
+    for (index, command) in planned.checks.iter().enumerate() {
+        let spec = spec(shop, &job, &slot, command, planned)?;
+        let report = shop.supervisor.run(spec, stop.clone()).await.map_err(|error| line(&error))?;
+        stopped = matches!(report.stopped_by, Some(Stop::Cancelled | Stop::Killed));
+        if stopped {
+            break;
+        }
+        let store = Arc::clone(shop);
+        let (task, attempt) = (job.task.clone(), job.attempt);
+        let what = format!("check-{}-", index + 1);
+        let run = check_run(command, &report, share);
+        // The verdict holds the end of the output; the rest is a convenience.
+        let _ = blocking(move || keep::transcript(&store, &task, attempt, &what, &report)).await;
+        let failed = !run.passed();
+        runs.push(run);
+        if failed {
+            break;
+        }
+    }
+    let shop = Arc::clone(shop);
+    // What can't be removed now is swept by a later run.
+    let _ = blocking(move || shop.checkouts.remove(&slot)).await;
+    if stopped {
+        return Ok(None);
+    }
+    keep::passed("check.done").map_err(|error| line(&error))?;
+    let passed = runs.iter().all(CheckRun::passed);
+    let result = if passed { Judgement::Passed } else { Judgement::Failed };
+    let sandbox = "unconfined".to_owned();
+    let verdict = Verdict { result, tree: job.tree, checks: runs, sandbox };
+    let files = Files::new();
+    Ok(Some(Input::Judged { task: job.task, attempt: job.attempt, verdict, files }))
+}
+
+fn spec(
+    shop: &Shop,
+    job: &Job,
+    slot: &Slot,
+    command: &str,
+    planned: &crate::domain::plan::PlannedTask,
+) -> Result<Spec, String> {
+    let attempt = job.attempt.to_string();
+    let variables = Variables {
+        run: shop.id().as_str(),
+        task: job.task.as_str(),
+        attempt: &attempt,
+        base: job.commit.as_str(),
+        input: &slot.inbox,
+        output: &slot.outbox,
+        mark: &job.mark,
+        ceiling: &slot.dir,
+    };
+    // No names of crew.env: a check sees none of the user's secrets.
+    let mut env = shop.incoming.attempt(&variables, &[]).map_err(|error| line(&error))?;
+    env.retain(|(name, _)| name != "TMPDIR");
+    env.push(("TMPDIR".into(), slot.tmp.clone().into()));
+    Ok(Spec {
+        program: "sh".into(),
+        args: vec!["-c".into(), command.into()],
+        cwd: slot.tree.clone(),
+        env,
+        stdin: Stdin::Null,
+        limits: agent::limits(shop, planned),
+        output: OutputSpec {
+            live: Some(shop.live.join(format!("{}.{}.check.out", job.task, job.attempt))),
+            head: KEPT,
+            tail: KEPT,
+        },
+    })
+}
+
+fn check_run(command: &str, report: &Report, share: usize) -> CheckRun {
+    let code = match (&report.end, report.stopped_by) {
+        (End::Exited(code), None) => Some(*code),
+        (
+            End::Exited(_)
+            | End::Signalled(..)
+            | End::NotFound
+            | End::NotExecutable
+            | End::CannotStart(_)
+            | End::Lost,
+            _,
+        ) => None,
+    };
+    let mut text = report.stdout.text();
+    text.push_str(&report.stderr.text());
+    if let Some(stop) = report.stopped_by {
+        let limit = if stop == Stop::Idle { "idle" } else { "time" };
+        text.push_str(&format!("\n[stopped: over its {limit} limit]\n"));
+    }
+    CheckRun {
+        command: command.to_owned(),
+        code,
+        took_ms: u64::try_from(report.took.as_millis()).unwrap_or(u64::MAX),
+        sha256: report.stdout.sha256.clone(),
+        tail: keep::last(&text, share),
+    }
+}
