@@ -19,4 +19,5 @@
 pub mod domain;
 pub mod engine;
 pub mod store;
+pub mod view;
 pub mod world;

@@ -1,0 +1,141 @@
+//! All runs as a table, one line each, from what the tips of their chains say.
+
+use serde::Serialize;
+
+use super::run::{standing, unattended};
+use super::text::{Label, Line, Text, table};
+use super::tree::label;
+use super::words::{age, rfc3339};
+use crate::domain::id::RunId;
+use crate::domain::lease::Life;
+use crate::domain::run::RunStatus;
+use crate::domain::time::Timestamp;
+use crate::domain::words::{clip, columns, escaped, plural};
+
+/// What a listing knows of a run without reading its chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunRow {
+    /// Its id.
+    pub id: RunId,
+    /// Its status, or why it can't be read, in one line.
+    pub status: Result<RunStatus, String>,
+    /// Whether checks passed on every task's result.
+    pub verified: bool,
+    /// What the user wants.
+    pub goal: String,
+    /// How many tasks completed.
+    pub done: u64,
+    /// How many tasks it has.
+    pub tasks: u64,
+    /// Whether a holder works on it, as far as this machine can tell; `None`
+    /// when nobody holds it.
+    pub holder: Option<Life>,
+    /// When its newest event was written.
+    pub updated: Timestamp,
+}
+
+/// One line of the listing.
+#[derive(Clone, Debug, Serialize)]
+pub struct RowView {
+    /// The run's id.
+    pub id: String,
+    /// Its status, a word of the status table; `unreadable` for a damaged chain.
+    pub status: &'static str,
+    /// The status with its reservation.
+    pub standing: String,
+    /// Whether checks passed on every task's result.
+    pub verified: bool,
+    /// What the user wants.
+    pub goal: String,
+    /// How many tasks completed.
+    pub done: u64,
+    /// How many tasks it has.
+    pub tasks: u64,
+    /// When its newest event was written, RFC 3339.
+    pub updated: String,
+    /// Why it can't be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// How long ago that was, in words.
+    #[serde(skip)]
+    pub ago: String,
+}
+
+impl RowView {
+    /// The row as a reader sees it `now`.
+    #[must_use]
+    pub fn new(row: &RunRow, now: Timestamp) -> Self {
+        let (status, error) = match &row.status {
+            Ok(status) => (status.word(), None),
+            Err(error) => ("unreadable", Some(error.clone())),
+        };
+        let completed = row.status == Ok(RunStatus::Completed);
+        let mut words = standing(status, completed, row.verified);
+        if let Ok(status) = row.status {
+            words.push_str(unattended(status, row.holder));
+        }
+        Self {
+            id: row.id.to_string(),
+            status,
+            standing: words,
+            verified: row.verified,
+            goal: row.goal.clone(),
+            done: row.done,
+            tasks: row.tasks,
+            updated: rfc3339(row.updated),
+            error,
+            ago: age(row.updated, now),
+        }
+    }
+}
+
+/// The listing in `wide` columns; goals are cut to fit, nothing else is. No
+/// runs: a line that says so, with the command that makes one.
+#[must_use]
+pub fn text(rows: &[RowView], wide: usize) -> Text {
+    if rows.is_empty() {
+        let mut text = Text::new();
+        text.push(Line::plain("no runs here yet"));
+        text.push(
+            Line::new().with(Label::Dim, "start one: ").with(Label::Hint, "git crew run \"GOAL\""),
+        );
+        return text;
+    }
+    let mut cells: Vec<Vec<Line>> = rows.iter().map(cells).collect();
+    let used: usize =
+        (0..4).map(|at| 2 + cells.iter().map(|row| row[at].columns()).max().unwrap_or(0)).sum();
+    let room = wide.saturating_sub(used).max(20);
+    for (line, row) in cells.iter_mut().zip(rows) {
+        line.push(goal(row, room));
+    }
+    table(cells)
+}
+
+fn cells(row: &RowView) -> Vec<Line> {
+    let status = if row.error.is_some() {
+        Label::Bad
+    } else if row.standing == row.status {
+        label(row.status)
+    } else {
+        Label::Warn
+    };
+    let tasks = match row.tasks {
+        0 => String::new(),
+        total => format!("{}/{}", row.done, plural(total, "task")),
+    };
+    vec![
+        Line::new().with(Label::Id, &row.id),
+        Line::new().with(status, &row.standing),
+        Line::plain(&tasks),
+        Line::new().with(Label::Dim, &row.ago),
+    ]
+}
+
+fn goal(row: &RowView, room: usize) -> Line {
+    if let Some(error) = &row.error {
+        return Line::new().with(Label::Bad, error);
+    }
+    let goal = escaped(&row.goal);
+    let goal = if columns(&goal) > room { clip(&goal, room) } else { goal };
+    Line::plain(&goal)
+}
