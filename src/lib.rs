@@ -19,5 +19,6 @@
 pub mod domain;
 pub mod engine;
 pub mod store;
+pub mod surface;
 pub mod view;
 pub mod world;

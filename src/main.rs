@@ -1,5 +1,5 @@
-//! The program. So far it is only the supervisor's shim, which the processes
-//! that it looks after are started through; the command line comes on top.
+//! The program. The supervisor's shim comes first, before any thread exists;
+//! everything else is the command line's.
 
 use std::process::ExitCode;
 
@@ -8,5 +8,5 @@ fn main() -> ExitCode {
     if let Some(code) = git_crew::world::process::shim_entry() {
         return code;
     }
-    ExitCode::FAILURE
+    git_crew::surface::cli::main(std::env::args_os())
 }

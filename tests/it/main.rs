@@ -15,4 +15,5 @@ mod model;
 mod process;
 mod slots;
 mod store;
+mod surface;
 mod tidy;
