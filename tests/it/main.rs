@@ -10,6 +10,8 @@
 )]
 
 mod acceptance;
+mod cli;
+mod crowd;
 mod files;
 mod model;
 mod process;

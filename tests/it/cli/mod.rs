@@ -1,0 +1,18 @@
+//! The built program in a user's hands: every command, every place it must work
+//! in, every bad input of the list, every way to die.
+//!
+//! A test here begins with a [`sandbox::Sandbox`], which proves at its end that
+//! the user's things are untouched and that no process is left.
+
+mod agents;
+mod control;
+mod crash;
+mod damage;
+mod demo;
+mod files;
+mod fingerprint;
+mod places;
+mod processes;
+mod run;
+mod sandbox;
+mod story;
