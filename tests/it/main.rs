@@ -12,6 +12,7 @@
 mod acceptance;
 mod cli;
 mod crowd;
+mod docs;
 mod files;
 mod model;
 mod process;
