@@ -187,10 +187,9 @@ impl Inner {
         remove(&self.ref_path(RefName::alias().as_str()))?;
         for (name, tip) in refs {
             let path = self.ref_path(name.as_str());
-            match self.delete_once(name, hash(tip)) {
-                Ok(()) => {}
-                Err(error) if error.is_conflict() || error.is_retryable() => return Ok(false),
-                Err(error) => return Err(StoreError::git("remove the ref", &path, error)),
+            let removed = self.until_done(&path, || self.remove_once(name, hash(tip)))?;
+            if removed.won().is_none() {
+                return Ok(false);
             }
         }
         Ok(true)

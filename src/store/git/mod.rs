@@ -3,7 +3,7 @@
 //! [`GitStore`] opens a repository from any folder of it and is cheap to clone.
 //! What it promises is in [`super::chain`]; how it keeps the promise:
 //! `objects` writes an entry's objects and syncs them, `swap` moves the ref
-//! under git's own lock protocol and syncs that, `refs` reads what the disk says
+//! under git's own lock protocol and syncs that, `remove` takes one away, `refs` reads what the disk says
 //! and never a cached value, `chains` puts the three together.
 //!
 //! Limits: reftable repositories are refused; `core.sharedRepository` is not
@@ -13,6 +13,7 @@ pub(super) mod chains;
 pub(super) mod objects;
 mod read;
 mod refs;
+mod remove;
 pub(super) mod swap;
 
 use std::collections::BTreeMap;

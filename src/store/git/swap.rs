@@ -57,14 +57,14 @@ impl Inner {
 
     /// `crew/write.lock` as everybody holds it inside a swap. Not waited for in
     /// the kernel: a stopped process that is alone must not stop us for ever.
-    fn inside(&self) -> Result<Option<Flock<File>>, StoreError> {
+    pub(super) fn inside(&self) -> Result<Option<Flock<File>>, StoreError> {
         self.try_write_lock(FlockArg::LockSharedNonblock)
     }
 
     /// Tries something that needs the lock of a ref until it is done, the wait
     /// is over, or the lock turns out to be left over, is moved away and then
     /// free.
-    fn until_done<T>(
+    pub(in crate::store) fn until_done<T>(
         &self,
         path: &Path,
         mut attempt: impl FnMut() -> Result<Option<T>, StoreError>,
@@ -77,8 +77,9 @@ impl Inner {
                 return Ok(done);
             }
             if Instant::now() >= deadline {
-                let of_ref = fs::symlink_metadata(&lock).is_ok();
-                let path = if of_ref { lock } else { self.write_lock_path() };
+                let held = [lock, self.ref_path("packed-refs.lock")];
+                let mut held = held.into_iter().filter(|path| fs::symlink_metadata(path).is_ok());
+                let path = held.next().unwrap_or_else(|| self.write_lock_path());
                 return Err(StoreError::LockHeld { path });
             }
             if let Some(seen) = watch.look(&lock, self.options.stale_after) {
@@ -145,7 +146,11 @@ impl Inner {
     }
 
     /// git's own lock on a ref; `None` when it has to be tried again.
-    fn ref_lock(&self, name: &RefName, path: &Path) -> Result<Option<gix::lock::File>, StoreError> {
+    pub(super) fn ref_lock(
+        &self,
+        name: &RefName,
+        path: &Path,
+    ) -> Result<Option<gix::lock::File>, StoreError> {
         let taken = gix::lock::File::acquire_to_update_resource(path, Fail::Immediately, None, 0);
         let error = match taken {
             Ok(lock) => return Ok(Some(lock)),
@@ -225,50 +230,8 @@ impl Inner {
     }
 }
 
-/// Refs that are not chains: removal, and the alias.
+/// The alias, which is no chain.
 impl Inner {
-    /// Removes a ref by gix's transaction: it may have to rewrite `packed-refs`.
-    pub(in crate::store) fn remove_ref(
-        &self,
-        name: &RefName,
-        expected: gix::ObjectId,
-    ) -> Result<Swap, StoreError> {
-        let path = self.ref_path(name.as_str());
-        self.until_done(&path, || {
-            let Some(_inside) = self.inside()? else { return Ok(None) };
-            let current = self.read_ref(name.as_str())?;
-            if current != Some(expected) {
-                return Ok(Some(Swap::Lost(current.map(oid))));
-            }
-            match self.delete_once(name, expected) {
-                Ok(()) => Ok(Some(Swap::Won(oid(expected)))),
-                Err(error) if error.is_conflict() || error.is_retryable() => Ok(None),
-                Err(error) => Err(StoreError::git("remove the ref", &path, error)),
-            }
-        })
-    }
-
-    pub(in crate::store) fn delete_once(
-        &self,
-        name: &RefName,
-        expected: gix::ObjectId,
-    ) -> Result<(), gix::Error> {
-        use gix::refs::transaction::{Change, PreviousValue, RefEdit, RefLog};
-        let change = Change::Delete {
-            expected: PreviousValue::MustExistAndMatch(gix::refs::Target::Object(expected)),
-            log: RefLog::AndReference,
-        };
-        let name = name.as_str().try_into().map_err(gix::Error::from_error)?;
-        let edit = RefEdit { change, name, deref: false };
-        // A deletion rewrites `packed-refs` from gix's snapshot of it, which is
-        // keyed by a time stamp that two rewrites can share: a stale one would
-        // bring back old values of every ref that somebody packed meanwhile. A
-        // repository that was just opened has no snapshot, and takes its own
-        // under the lock.
-        let options = gix::open::Options::isolated().with(gix::sec::Trust::Full);
-        gix::open_opts(&self.common_dir, options)?.edit_reference(edit).map(drop)
-    }
-
     /// Makes the alias of the journal, once.
     pub(in crate::store) fn make_alias(&self) -> Result<(), StoreError> {
         let name = RefName::alias();

@@ -224,6 +224,7 @@ mod failpoints {
     #[test]
     fn killed_at_every_step_of_the_end() {
         reached(&["merge.pinned", "books.kept", "books.told"]);
+        reached(&["remove.packed", "remove.loose", "remove.loose@4"]);
     }
 
     #[test]

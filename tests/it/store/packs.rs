@@ -1,8 +1,13 @@
 //! A long run brings many packs, all newer than the store that reads them.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::panic::{catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
-use git_crew::store::{Chains, RefName};
+use git_crew::domain::id::Oid;
+use git_crew::store::{Chains, Durability, GitStore, Options, RefName, StoreError, Swap};
 
 use super::fixture::*;
 
@@ -47,4 +52,102 @@ fn removing_a_ref_brings_back_no_old_value_of_another() {
     assert!(store.remove(&work(2), &base).expect("removes").won().is_some());
     assert_eq!(repo.git(&["rev-parse", "main"]), newer.as_str(), "the user's branch went back");
     repo.fsck();
+}
+
+/// `pack-refs` between the moment a removal reads the packed refs and the one in
+/// which it writes them back is not undone.
+#[test]
+fn removing_refs_beside_pack_refs_turns_nothing_back() {
+    let repo = Repo::new();
+    let base: Oid = repo.git(&["rev-parse", "HEAD"]).parse().expect("an object id");
+    let quick = |holder| Options { durability: Durability::None, ..Options::new(holder) };
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                git_output(repo.path(), &["pack-refs", "--all", "--prune"]);
+            }
+        });
+        for remover in 0..3 {
+            let (repo, base, over) = (&repo, &base, &over);
+            scope.spawn(move || {
+                let id = format!("r{remover}");
+                let store = GitStore::open(repo.path(), quick(holder(&id))).unwrap();
+                for attempt in 1.. {
+                    if over.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    let name = RefName::work(&run("aaaa-x"), &id.parse().unwrap(), attempt);
+                    assert!(store.point(&name, None, base).unwrap().won().is_some());
+                    // Long enough for it to be packed, most times.
+                    std::thread::sleep(Duration::from_millis(3));
+                    let swap = store.remove(&name, base).unwrap();
+                    assert!(swap.won().is_some(), "{swap:?}");
+                    assert_eq!(store.tip(&name).unwrap(), None, "it came back");
+                }
+            });
+        }
+        let writing = catch_unwind(|| write_for(&repo, Duration::from_secs(4)));
+        over.store(true, Ordering::Relaxed);
+        writing.unwrap_or_else(|panic| resume_unwind(panic));
+    });
+    repo.fsck();
+}
+
+/// Moves a chain and a branch of the user, alone on both; each must be where it
+/// was left.
+fn write_for(repo: &Repo, time: Duration) {
+    let options = Options { durability: Durability::None, ..Options::new(holder("w")) };
+    let store = GitStore::open(repo.path(), options).unwrap();
+    let (name, until) = (run_ref("aaaa-w"), Instant::now() + time);
+    let mut tip: Option<Oid> = None;
+    while Instant::now() < until {
+        let Swap::Won(new) = store.append(&name, tip.as_ref(), &[entry("e")]).unwrap() else {
+            panic!("the chain went back from {tip:?} to {:?}", store.tip(&name));
+        };
+        repo.git(&["update-ref", "refs/heads/theirs", new.as_str()]);
+        assert_eq!(repo.git(&["rev-parse", "theirs"]), new.as_str(), "the user's branch");
+        tip = Some(new);
+    }
+}
+
+#[test]
+fn a_removal_leaves_the_packed_refs_as_git_would() {
+    let repo = Repo::new();
+    let store = repo.store("a");
+    repo.git(&["tag", "-a", "-m", "t", "signed"]);
+    let base = repo.git(&["rev-parse", "HEAD"]).parse().expect("an object id");
+    let name = RefName::work(&run("aaaa-x"), &"one".parse().unwrap(), 1);
+    let packed = repo.git_dir().join("packed-refs");
+    repo.git(&["pack-refs", "--all"]);
+    std::fs::set_permissions(&packed, Permissions::from_mode(0o664)).unwrap();
+    let before = std::fs::read_to_string(&packed).unwrap();
+    assert!(before.contains("\n^"), "a tag that is peeled: {before}");
+
+    store.point(&name, None, &base).unwrap();
+    repo.git(&["pack-refs", "--all", "--prune"]);
+    std::fs::set_permissions(&packed, Permissions::from_mode(0o664)).unwrap();
+    assert!(store.remove(&name, &base).unwrap().won().is_some());
+    assert_eq!(std::fs::read_to_string(&packed).unwrap(), before);
+    assert_eq!(packed.metadata().unwrap().permissions().mode() & 0o777, 0o664);
+    assert!(!repo.git_dir().join("refs/crew/work").exists(), "empty folders stay behind");
+    assert!(matches!(store.remove(&name, &base).unwrap(), Swap::Lost(None)));
+}
+
+#[test]
+fn a_lock_of_the_packed_refs_that_stays_is_named() {
+    let repo = Repo::new();
+    let options = Options { lock_wait: Duration::from_millis(200), ..Options::new(holder("a")) };
+    let store = GitStore::open(repo.path(), options).unwrap();
+    let base = repo.git(&["rev-parse", "HEAD"]).parse().expect("an object id");
+    let name = RefName::work(&run("aaaa-x"), &"one".parse().unwrap(), 1);
+    store.point(&name, None, &base).unwrap();
+    let lock = repo.git_dir().join("packed-refs.lock");
+    std::fs::write(&lock, "").unwrap();
+    match store.remove(&name, &base) {
+        Err(StoreError::LockHeld { path }) => assert_eq!(path, lock.canonicalize().unwrap()),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(store.tip(&name).unwrap(), Some(base), "nothing was removed");
+    assert!(lock.exists(), "git's lock is not ours to break");
 }
