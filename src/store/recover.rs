@@ -1,7 +1,8 @@
 //! What a process does about its dead predecessors before its first append.
 //!
-//! Two things only. A `<ref>.lock` that nobody works on any more is moved to
-//! `crew/quarantine/`: its event was never acknowledged. After a reboot, loose
+//! Three things only. A `<ref>.lock` that nobody works on any more is moved to
+//! `crew/quarantine/`: its event was never acknowledged. So is a lock of ours on
+//! `packed-refs`, known by what is in it; one of git's is git's business. After a reboot, loose
 //! objects that do not hash to their name are moved there too, since fsck and gc
 //! stop at them, and objects that a segment of recent objects still has are put
 //! back. A ref is never moved: a value that stays unreadable is damage, which a
@@ -94,7 +95,7 @@ impl Inner {
     }
 
     /// Moves a file of no further use out of git's sight.
-    fn quarantine(&self, path: &Path) -> Result<(), StoreError> {
+    pub(super) fn quarantine(&self, path: &Path) -> Result<(), StoreError> {
         let folder = self.crew_dir().join("quarantine");
         let failed = |error| StoreError::io("move to quarantine", path, error);
         make_folder(&folder).map_err(failed)?;
@@ -114,6 +115,7 @@ impl Inner {
 
     /// Runs once before the first append of a process.
     pub(super) fn recover(&self) -> Result<(), StoreError> {
+        self.break_packed_lock()?;
         let Some(boot) = boot_id() else { return Ok(()) };
         let marker = self.crew_dir().join("boot");
         let failed = |error| StoreError::io("write", &marker, error);

@@ -13,6 +13,7 @@
 //! what was unreachable) is not turned back; nothing of the user's is in that.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -220,7 +221,10 @@ impl Inner {
 
     fn forget_folders(&self, record: Option<&Record>) -> Result<(), StoreError> {
         let crew = self.crew_dir();
-        for name in OURS {
+        let unfinished = fs::read_dir(&crew).into_iter().flatten().flatten();
+        let unfinished = unfinished.map(|entry| entry.file_name());
+        let unfinished = unfinished.filter(|name| name.as_encoded_bytes().starts_with(b".tmp"));
+        for name in unfinished.chain(OURS.map(OsString::from)) {
             let path = crew.join(name);
             let gone = match fs::symlink_metadata(&path) {
                 Ok(meta) if meta.is_dir() => fs::remove_dir_all(&path),

@@ -12,17 +12,34 @@
 //! value while a `pack-refs` runs can vanish, since it removes a loose file by
 //! its value alone. No name of ours comes back: attempts are numbered.
 
-use std::fs;
-use std::io::{self, Write};
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use gix::lock::acquire::Fail;
+use nix::fcntl::{Flock, FlockArg};
 
 use super::{Inner, oid};
 use crate::store::chain::Swap;
 use crate::store::error::StoreError;
 use crate::store::failpoint;
 use crate::store::names::RefName;
+
+/// How a lock file of ours begins.
+const OURS: &str = "git-crew";
+
+/// git's lock on `packed-refs`, freed with the value.
+struct PackedLock {
+    path: PathBuf,
+    _held: Flock<File>,
+}
+
+impl Drop for PackedLock {
+    fn drop(&mut self) {
+        // One that stays is found and moved away like that of a killed process.
+        let _ = fs::remove_file(&self.path);
+    }
+}
 
 impl Inner {
     /// Removes a ref that is at `expected`.
@@ -65,15 +82,48 @@ impl Inner {
     /// git's lock on `packed-refs`; `None` while somebody holds it. It is needed
     /// also for a ref that is not in there: a `git pack-refs` at work may have
     /// read it already.
-    fn packed_lock(&self) -> Result<Option<gix::lock::Marker>, StoreError> {
-        let path = self.packed_refs_path();
-        match gix::lock::Marker::acquire_to_hold_resource(&path, Fail::Immediately, None, 0) {
-            Ok(lock) => Ok(Some(lock)),
-            Err(error) => match error.downcast_any_ref::<io::Error>().map(io::Error::kind) {
-                Some(io::ErrorKind::AlreadyExists) => Ok(None),
-                Some(_) | None => Err(StoreError::git("lock the packed refs", &path, error)),
-            },
+    ///
+    /// Ours has a line in it, which git's never has, and an `flock` on it, which
+    /// the kernel frees: so one that a killed process left can be told, and goes.
+    fn packed_lock(&self) -> Result<Option<PackedLock>, StoreError> {
+        let path = self.packed_lock_path();
+        let failed = |error| StoreError::io("lock the packed refs", &path, error);
+        let mut file = tempfile::NamedTempFile::new_in(self.crew_dir()).map_err(failed)?;
+        writeln!(file, "{OURS} {}", std::process::id()).map_err(failed)?;
+        let handle = file.as_file().try_clone().map_err(failed)?;
+        let held = Flock::lock(handle, FlockArg::LockExclusiveNonblock);
+        let held = held.map_err(|(_, errno)| failed(errno.into()))?;
+        match fs::hard_link(file.path(), &path) {
+            Ok(()) => Ok(Some(PackedLock { path, _held: held })),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                self.break_packed_lock()?;
+                Ok(None)
+            }
+            Err(error) => Err(failed(error)),
         }
+    }
+
+    /// Moves away a lock on `packed-refs` that a dead process of ours left.
+    pub(in crate::store) fn break_packed_lock(&self) -> Result<(), StoreError> {
+        let path = self.packed_lock_path();
+        let Ok(mut file) = File::open(&path) else { return Ok(()) };
+        let mut start = [0; OURS.len()];
+        if file.read_exact(&mut start).is_err() || start != *OURS.as_bytes() {
+            return Ok(());
+        }
+        // Whoever has this lock may move the file: it lives, or it is us.
+        let Ok(held) = Flock::lock(file, FlockArg::LockExclusiveNonblock) else { return Ok(()) };
+        let same = |a: &fs::Metadata, b: &fs::Metadata| (a.dev(), a.ino()) == (b.dev(), b.ino());
+        match (held.metadata(), fs::symlink_metadata(&path)) {
+            (Ok(a), Ok(b)) if same(&a, &b) => self.quarantine(&path),
+            _ => Ok(()),
+        }
+    }
+
+    fn packed_lock_path(&self) -> PathBuf {
+        let mut path = self.packed_refs_path().into_os_string();
+        path.push(".lock");
+        path.into()
     }
 
     /// The file itself where the name is a symbolic link, as git takes it.

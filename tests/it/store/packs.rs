@@ -60,7 +60,6 @@ fn removing_a_ref_brings_back_no_old_value_of_another() {
 fn removing_refs_beside_pack_refs_turns_nothing_back() {
     let repo = Repo::new();
     let base: Oid = repo.git(&["rev-parse", "HEAD"]).parse().expect("an object id");
-    let quick = |holder| Options { durability: Durability::None, ..Options::new(holder) };
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -70,28 +69,30 @@ fn removing_refs_beside_pack_refs_turns_nothing_back() {
         });
         for remover in 0..3 {
             let (repo, base, over) = (&repo, &base, &over);
-            scope.spawn(move || {
-                let id = format!("r{remover}");
-                let store = GitStore::open(repo.path(), quick(holder(&id))).unwrap();
-                for attempt in 1.. {
-                    if over.load(Ordering::Relaxed) {
-                        break;
-                    }
-                    let name = RefName::work(&run("aaaa-x"), &id.parse().unwrap(), attempt);
-                    assert!(store.point(&name, None, base).unwrap().won().is_some());
-                    // Long enough for it to be packed, most times.
-                    std::thread::sleep(Duration::from_millis(3));
-                    let swap = store.remove(&name, base).unwrap();
-                    assert!(swap.won().is_some(), "{swap:?}");
-                    assert_eq!(store.tip(&name).unwrap(), None, "it came back");
-                }
-            });
+            scope.spawn(move || make_and_remove(repo, &format!("r{remover}"), base, over));
         }
         let writing = catch_unwind(|| write_for(&repo, Duration::from_secs(4)));
         over.store(true, Ordering::Relaxed);
         writing.unwrap_or_else(|panic| resume_unwind(panic));
     });
     repo.fsck();
+}
+
+/// Makes refs and removes them, each name once, as attempts are numbered.
+fn make_and_remove(repo: &Repo, id: &str, base: &Oid, over: &AtomicBool) {
+    let options = Options { durability: Durability::None, ..Options::new(holder(id)) };
+    let store = GitStore::open(repo.path(), options).unwrap();
+    let mut attempt = 0;
+    while !over.load(Ordering::Relaxed) {
+        attempt += 1;
+        let name = RefName::work(&run("aaaa-x"), &id.parse().unwrap(), attempt);
+        assert!(store.point(&name, None, base).unwrap().won().is_some());
+        // Long enough for it to be packed, most times.
+        std::thread::sleep(Duration::from_millis(3));
+        let swap = store.remove(&name, base).unwrap();
+        assert!(swap.won().is_some(), "{swap:?}");
+        assert_eq!(store.tip(&name).unwrap(), None, "it came back");
+    }
 }
 
 /// Moves a chain and a branch of the user, alone on both; each must be where it
@@ -124,7 +125,7 @@ fn a_removal_leaves_the_packed_refs_as_git_would() {
     let before = std::fs::read_to_string(&packed).unwrap();
     assert!(before.contains("\n^"), "a tag that is peeled: {before}");
 
-    store.point(&name, None, &base).unwrap();
+    assert!(store.point(&name, None, &base).unwrap().won().is_some());
     repo.git(&["pack-refs", "--all", "--prune"]);
     std::fs::set_permissions(&packed, Permissions::from_mode(0o664)).unwrap();
     assert!(store.remove(&name, &base).unwrap().won().is_some());
@@ -141,7 +142,7 @@ fn a_lock_of_the_packed_refs_that_stays_is_named() {
     let store = GitStore::open(repo.path(), options).unwrap();
     let base = repo.git(&["rev-parse", "HEAD"]).parse().expect("an object id");
     let name = RefName::work(&run("aaaa-x"), &"one".parse().unwrap(), 1);
-    store.point(&name, None, &base).unwrap();
+    assert!(store.point(&name, None, &base).unwrap().won().is_some());
     let lock = repo.git_dir().join("packed-refs.lock");
     std::fs::write(&lock, "").unwrap();
     match store.remove(&name, &base) {
@@ -150,4 +151,25 @@ fn a_lock_of_the_packed_refs_that_stays_is_named() {
     }
     assert_eq!(store.tip(&name).unwrap(), Some(base), "nothing was removed");
     assert!(lock.exists(), "git's lock is not ours to break");
+}
+
+#[test]
+fn a_lock_of_the_packed_refs_that_we_left_goes_before_the_next_append() {
+    let repo = Repo::new();
+    let append = |holder, run| {
+        let swap = repo.store(holder).append(&run_ref(run), None, &[entry("1")]).unwrap();
+        assert!(swap.won().is_some());
+    };
+    append("a", "aaaa-x");
+    let lock = repo.git_dir().join("packed-refs.lock");
+    std::fs::write(&lock, "git-crew 1\n").unwrap();
+    let held = File::open(&lock).unwrap();
+    let held = nix::fcntl::Flock::lock(held, nix::fcntl::FlockArg::LockExclusive).unwrap();
+    append("b", "aaaa-y");
+    assert!(lock.exists(), "its process lives");
+    drop(held);
+    append("c", "aaaa-z");
+    assert!(!lock.exists(), "git is still locked out");
+    let quarantine = repo.git_dir().join("crew/quarantine/packed-refs.lock");
+    assert_eq!(std::fs::read_to_string(quarantine).unwrap(), "git-crew 1\n");
 }
