@@ -35,5 +35,6 @@ pub mod suggest;
 pub mod task;
 pub mod team;
 pub mod time;
+pub mod trust;
 pub mod words;
 pub mod workflow;

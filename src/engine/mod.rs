@@ -18,5 +18,6 @@ pub mod recovery;
 pub mod scheduler;
 pub mod session;
 pub mod shop;
+pub mod trust;
 pub mod undo;
 pub mod worker;

@@ -27,6 +27,7 @@ pub mod revision;
 pub mod runs;
 pub mod settings;
 pub mod tree;
+pub mod trust;
 pub mod undo;
 
 pub use chain::{Chains, Entry, NewEntry, Person, Swap, TreeEdit};

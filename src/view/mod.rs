@@ -21,4 +21,5 @@ pub(crate) mod sample;
 pub mod task;
 pub mod text;
 pub mod tree;
+pub mod trust;
 pub mod words;

@@ -287,6 +287,12 @@ fn is_name(name: &str) -> bool {
         && name.starts_with(|c: char| c.is_ascii_alphanumeric())
 }
 
+/// What a path of a commit brings: a kind of file, and the name it has as such.
+#[must_use]
+pub fn brought(path: &str) -> Option<(Kind, &str)> {
+    Kind::ALL.into_iter().find_map(|kind| Some((kind, repository_name(kind, path)?)))
+}
+
 fn repository_name(kind: Kind, path: &str) -> Option<&str> {
     let rest = path.strip_prefix(REPOSITORY_FOLDER)?.strip_prefix('/')?;
     let file = rest.strip_prefix(kind.folder())?.strip_prefix('/')?;

@@ -116,6 +116,13 @@ pub trait Host {
     /// When git can't be started or was killed.
     fn git(&self, args: &[OsString]) -> Result<i32, Fault>;
 
+    /// Asks the person at the terminal a question of yes or no, no if nothing is
+    /// said; `None` where nobody is there.
+    ///
+    /// # Errors
+    /// The terminal can't be read or written.
+    fn confirm(&self, question: &str) -> Result<Option<bool>, Fault>;
+
     /// The folders in which `man` looks, separated by colons; `None` when nobody
     /// says.
     fn man_path(&self) -> Option<String>;

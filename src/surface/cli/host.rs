@@ -3,6 +3,7 @@
 //! another one.
 
 use std::ffi::{OsStr, OsString};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -52,6 +53,18 @@ impl Host for System {
             130 => Err(Fault::new(Exit::Interrupted, "interrupted")),
             code => Ok(code),
         }
+    }
+
+    fn confirm(&self, question: &str) -> Result<Option<bool>, Fault> {
+        let (stdin, mut stderr) = (io::stdin(), io::stderr());
+        if !stdin.is_terminal() || !stderr.is_terminal() {
+            return Ok(None);
+        }
+        write!(stderr, "{question} [y/N] ")?;
+        stderr.flush()?;
+        let mut answer = String::new();
+        stdin.read_line(&mut answer)?;
+        Ok(Some(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")))
     }
 
     fn man_path(&self) -> Option<String> {

@@ -17,6 +17,7 @@ pub mod manual;
 pub mod pick;
 pub mod repository;
 pub mod trace;
+pub mod trusting;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -27,7 +28,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use self::args::{ColorChoice, Global};
 use self::commands::{
     cancel, catalogue, complete_words, completions, demo, diff, doctor, help, init, log, man, path,
-    resume, retry, run, show, status, wait,
+    resume, retry, run, show, status, trust, wait,
 };
 use self::ctx::Ctx;
 use self::environment::Environment;
@@ -89,6 +90,7 @@ pub enum Command {
     Workflows(catalogue::Args),
     #[command(about = "The agents there are and the programs that play them")]
     Agents(catalogue::Args),
+    Trust(trust::Args),
     Doctor(doctor::Args),
     Demo(demo::Args),
     Help(help::Args),
@@ -115,6 +117,7 @@ impl Command {
             | Self::Teams(_)
             | Self::Workflows(_)
             | Self::Agents(_)
+            | Self::Trust(_)
             | Self::Doctor(_)
             | Self::Path(_) => true,
             Self::Demo(_)
@@ -185,6 +188,7 @@ fn dispatch(ctx: &mut Ctx<'_>, command: &Command) -> Result<Exit, Fault> {
         Command::Teams(args) => catalogue::run(ctx, Kind::Team, args),
         Command::Workflows(args) => catalogue::run(ctx, Kind::Workflow, args),
         Command::Agents(args) => catalogue::run(ctx, Kind::Agent, args),
+        Command::Trust(args) => trust::run(ctx, args),
         Command::Doctor(args) => doctor::run(ctx, args),
         Command::Help(args) => help::run(ctx, args),
         Command::Man(args) => man::run(ctx, args),

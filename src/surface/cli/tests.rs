@@ -110,6 +110,10 @@ impl Host for Scripted {
         Ok(self.git_says.get())
     }
 
+    fn confirm(&self, _: &str) -> Result<Option<bool>, Fault> {
+        Ok(None)
+    }
+
     fn man_path(&self) -> Option<String> {
         self.man_path.clone()
     }

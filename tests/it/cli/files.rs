@@ -158,6 +158,7 @@ fn what_a_repository_brings_is_used_only_when_named() {
         sandbox.git(&["add", ".crew"]);
         sandbox.git(&["commit", "-qm", "crew", ".crew"]);
     });
+    sandbox.crew(&["trust", "--yes"]).exits(0);
     let said = sandbox.crew(&["run", "--team", "own", "do it"]).exits(0);
     assert!(said.err.contains("team own (") && !said.err.contains("team own (shipped)"));
     sandbox.by_user(|sandbox| sandbox.git(&["config", "crew.agent.fake.command", "true"]));

@@ -16,3 +16,4 @@ mod processes;
 mod run;
 mod sandbox;
 mod story;
+mod trust;

@@ -22,4 +22,5 @@ pub mod retry;
 pub mod run;
 pub mod show;
 pub mod status;
+pub mod trust;
 pub mod wait;

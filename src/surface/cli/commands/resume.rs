@@ -5,6 +5,7 @@ use crate::surface::cli::args::{RunArg, span_ms};
 use crate::surface::cli::attended;
 use crate::surface::cli::background;
 use crate::surface::cli::ctx::Ctx;
+use crate::surface::cli::trusting;
 use crate::surface::exit::Exit;
 use crate::surface::fault::Fault;
 
@@ -49,6 +50,7 @@ pub fn run(ctx: &mut Ctx<'_>, args: &Args) -> Result<Exit, Fault> {
     }
     let place = attended::place(ctx)?;
     let id = ctx.reads()?.find(args.run.run.as_deref())?;
+    trusting::settle_run(ctx, &place, &id)?;
     let limit = args.max_time_ms.map(std::time::Duration::from_millis);
     let held = session::take_up(&place, &id, args.force)
         .map_err(|error| Fault::from(error).while_doing(format!("can't resume '{id}'")))?

@@ -6,6 +6,7 @@ use crate::surface::cli::args::RunArg;
 use crate::surface::cli::attended;
 use crate::surface::cli::background;
 use crate::surface::cli::ctx::Ctx;
+use crate::surface::cli::trusting;
 use crate::surface::exit::Exit;
 use crate::surface::fault::Fault;
 
@@ -42,6 +43,7 @@ pub fn run(ctx: &mut Ctx<'_>, args: &Args) -> Result<Exit, Fault> {
     }
     let place = attended::place(ctx)?;
     let id = ctx.reads()?.find(args.run.run.as_deref())?;
+    trusting::settle_run(ctx, &place, &id)?;
     let held = session::reopen(&place, &id, &args.tasks)
         .map_err(|error| Fault::from(error).while_doing(format!("can't retry '{id}'")))?;
     background::confirm(&id);

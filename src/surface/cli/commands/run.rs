@@ -9,6 +9,7 @@ use crate::surface::cli::attended;
 use crate::surface::cli::background;
 use crate::surface::cli::commands::init;
 use crate::surface::cli::ctx::Ctx;
+use crate::surface::cli::trusting;
 use crate::surface::exit::Exit;
 use crate::surface::fault::Fault;
 use crate::view::text::{Label, Line, Text};
@@ -77,8 +78,10 @@ pub fn run(ctx: &mut Ctx<'_>, args: &Args) -> Result<Exit, Fault> {
     let place = attended::place(ctx)?;
     let prepared = session::prepare(&place, &wish(args))?;
     if args.dry_run {
+        trusting::warn(ctx, &place, &prepared.base, &prepared.plan)?;
         return dry_run(ctx, &prepared);
     }
+    trusting::settle(ctx, &place, &prepared.base, &prepared.plan)?;
     let fresh = session::is_fresh(&place)?;
     let held = session::begin(&place, &prepared)?;
     if fresh {
