@@ -146,7 +146,7 @@ mod tests {
             Diagnostic::error("a\nb.md", 3, "unknown key 'rol\u{1b}e'").meant("rolle", ["role"]);
         assert_eq!(
             shown.to_string(),
-            "a\\nb.md:3: error: unknown key 'rol\\u{1b}e'; did you mean 'role'?"
+            "a\\nb.md:3: error: unknown key 'rol\\x1be'; did you mean 'role'?"
         );
     }
 

@@ -1,5 +1,5 @@
 //! Facts as words: the one line that an event is called by, in commit subjects
-//! and in `git crew log`, and the rules for showing foreign text.
+//! and in `git crew log`, and how wide text is.
 //!
 //! Promise: what [`subject`] returns is one line of fewer than
 //! [`SUBJECT_COLUMNS`] columns without a character that a terminal would obey.
@@ -7,6 +7,7 @@
 use unicode_width::UnicodeWidthChar;
 
 use super::attempt::{CheckRun, Ending, Judgement, Verdict, Work};
+use super::escape::escaped;
 use super::event::{Event, EventKind, Unmerged};
 use super::id::{HolderId, Oid, TaskId};
 use super::lease::{Because, Grant, Token};
@@ -17,47 +18,6 @@ pub const SUBJECT_COLUMNS: usize = 72;
 
 /// The fewest columns that a long task name is cut to.
 const LEAST_NAME: usize = 24;
-
-/// Whether a terminal would obey this character or hide it: C0, DEL, C1, the
-/// line and paragraph separators, direction marks, zero-width fillers and tags.
-/// The joiners that scripts and emoji need stay.
-#[must_use]
-pub fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}'
-            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
-            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-}
-
-/// Appends one character of foreign text, escaped if it [`is_hidden`].
-pub fn push_escaped(out: &mut String, c: char) {
-    match c {
-        '\n' => out.push_str("\\n"),
-        '\t' => out.push_str("\\t"),
-        '\r' => out.push_str("\\r"),
-        c if is_hidden(c) && u32::from(c) < 0x80 => {
-            out.push_str(&format!("\\x{:02x}", u32::from(c)));
-        }
-        c if is_hidden(c) => out.extend(c.escape_unicode()),
-        c => out.push(c),
-    }
-}
-
-/// Foreign text as one line that is safe to print; everything hidden is shown.
-///
-/// ```
-/// # use git_crew::domain::words::escaped;
-/// assert_eq!(escaped("a\u{1b}[31mb\nc\u{202e}"), "a\\x1b[31mb\\nc\\u{202e}");
-/// ```
-#[must_use]
-pub fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        push_escaped(&mut out, c);
-    }
-    out
-}
 
 /// How many columns a terminal gives this text, once escaped.
 #[must_use]

@@ -5,9 +5,11 @@
 
 use std::time::Duration;
 
+use crate::domain::escape::escaped;
 use crate::domain::event::EventKind;
 use crate::domain::id::{Oid, Op, RunId};
 use crate::domain::run::Run;
+use crate::domain::words::{SUBJECT_COLUMNS, clip};
 use crate::store::journal::{self, Note};
 use crate::store::runs::{self, LedgerError};
 use crate::store::{NewEntry, Person, RefName, StoreError, Swap, TreeEdit, names};
@@ -32,7 +34,7 @@ fn author(place: &Place) -> Person {
     Person::new("crew", format!("{}@crew.invalid", place.store.holder()))
 }
 
-/// Writes one line about a run into the journal. `op` makes it be written once.
+/// Writes one line about a run into the journal, escaped and cut. `op` makes it be written once.
 ///
 /// # Errors
 /// Whatever the store says.
@@ -43,6 +45,7 @@ pub fn tell(
     subject: &str,
     keeps: Option<Oid>,
 ) -> Result<(), StoreError> {
+    let subject = clip(&escaped(subject), SUBJECT_COLUMNS - 1);
     let message = format!("{subject}\n\nCrew-Run: {run}\nCrew-Op: {op}\n");
     let note =
         Note { op: op.clone(), message, keeps, author: author(place), at: place.clock.now() };
@@ -69,20 +72,13 @@ pub fn close(place: &Place, id: &RunId) -> Result<(), LedgerError> {
     }
     let op = end_op(place, run, &loaded.tip)?;
     let why = run.why.clone().unwrap_or_default();
-    tell(place, id, &op, &subject(id, run.status.word(), &why), Some(loaded.tip.clone()))?;
+    tell(place, id, &op, &format!("{id}: {}: {why}", run.status.word()), Some(loaded.tip.clone()))?;
     passed("books.told")?;
     for (name, tip) in work {
         // Lost means that somebody else settles the same books.
         let _ = chains.remove(&name, &tip)?;
     }
     Ok(())
-}
-
-/// `<run>: <status>: <why>`, short enough for a subject.
-fn subject(id: &RunId, status: &str, why: &str) -> String {
-    let line: String =
-        format!("{id}: {status}: {why}").chars().filter(|c| !c.is_control()).collect();
-    if line.chars().count() <= 72 { line } else { line.chars().take(71).chain(['…']).collect() }
 }
 
 /// The op of the event that ended the run: the journal's entry carries the same.

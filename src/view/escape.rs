@@ -1,11 +1,11 @@
 //! Foreign text of several lines, safe to print: transcripts, prompts, logs.
-//! A single line is `domain::words::escaped`; [`super::text::Line`] does that
+//! A single line is `domain::escape::escaped`; [`super::text::Line`] does that
 //! to everything it is given.
 //!
 //! Promise: the result holds line feeds and tabs and no other character that a
 //! terminal would obey or hide; bytes that are not UTF-8 are shown as `\xNN`.
 
-use crate::domain::words::push_escaped;
+use crate::domain::escape::lines;
 
 /// Escapes bytes of several lines. A carriage return before a line feed is
 /// dropped; any other is shown.
@@ -18,14 +18,7 @@ use crate::domain::words::push_escaped;
 pub fn block(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
-        let mut chars = chunk.valid().chars().peekable();
-        while let Some(c) = chars.next() {
-            match c {
-                '\n' | '\t' => out.push(c),
-                '\r' if chars.peek() == Some(&'\n') => {}
-                c => push_escaped(&mut out, c),
-            }
-        }
+        out.push_str(&lines(chunk.valid()));
         for byte in chunk.invalid() {
             out.push_str(&format!("\\x{byte:02x}"));
         }
@@ -55,7 +48,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::words::is_hidden;
+    use crate::domain::escape::is_hidden;
 
     #[test]
     fn keeps_back_what_is_cut_in_two() {

@@ -5,12 +5,9 @@
 //! absent, never null; characters that a terminal obeys or hides are written
 //! `\uXXXX`, which changes no value.
 
-use std::io::{self, Write};
-
 use serde::Serialize;
-use serde_json::ser::{CharEscape, CompactFormatter, Formatter, PrettyFormatter, Serializer};
 
-use crate::domain::words::is_hidden;
+use crate::domain::escape;
 
 /// The version of every document below `data`. A member may be added under the
 /// same version; none changes its meaning or goes.
@@ -39,7 +36,7 @@ impl<'a, T: Serialize> Envelope<'a, T> {
     /// # Errors
     /// Only if a view's own `Serialize` fails.
     pub fn document(&self) -> Result<String, serde_json::Error> {
-        write(self, Safe(PrettyFormatter::new()))
+        Ok(escape::json(&serde_json::to_string_pretty(self)?).into_owned() + "\n")
     }
 
     /// The envelope as one line (JSON lines), with its line feed.
@@ -47,59 +44,7 @@ impl<'a, T: Serialize> Envelope<'a, T> {
     /// # Errors
     /// As [`Envelope::document`].
     pub fn line(&self) -> Result<String, serde_json::Error> {
-        write(self, Safe(CompactFormatter))
-    }
-}
-
-fn write<F: Formatter>(value: &impl Serialize, formatter: F) -> Result<String, serde_json::Error> {
-    let mut bytes = Vec::new();
-    value.serialize(&mut Serializer::with_formatter(&mut bytes, formatter))?;
-    bytes.push(b'\n');
-    Ok(String::from_utf8(bytes).expect("serde_json writes UTF-8"))
-}
-
-/// A formatter that also escapes what JSON lets through and a terminal obeys.
-struct Safe<F>(F);
-
-macro_rules! same {
-    ($($name:ident($($arg:ident: $type:ty),*);)*) => {$(
-        fn $name<W: ?Sized + Write>(&mut self, w: &mut W $(, $arg: $type)*) -> io::Result<()> {
-            self.0.$name(w $(, $arg)*)
-        }
-    )*};
-}
-
-impl<F: Formatter> Formatter for Safe<F> {
-    same! {
-        begin_array();
-        end_array();
-        begin_array_value(first: bool);
-        end_array_value();
-        begin_object();
-        end_object();
-        begin_object_key(first: bool);
-        begin_object_value();
-        end_object_value();
-        write_char_escape(escape: CharEscape);
-    }
-
-    fn write_string_fragment<W: ?Sized + Write>(
-        &mut self,
-        w: &mut W,
-        text: &str,
-    ) -> io::Result<()> {
-        let mut rest = text;
-        while let Some(at) = rest.find(is_hidden) {
-            let (before, from) = rest.split_at(at);
-            w.write_all(before.as_bytes())?;
-            let mut chars = from.chars();
-            let Some(c) = chars.next() else { break };
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                write!(w, "\\u{unit:04x}")?;
-            }
-            rest = chars.as_str();
-        }
-        w.write_all(rest.as_bytes())
+        Ok(escape::json(&serde_json::to_string(self)?).into_owned() + "\n")
     }
 }
 
@@ -108,6 +53,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::escape::is_hidden;
 
     #[test]
     fn an_answer_is_wrapped() {

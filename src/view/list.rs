@@ -6,11 +6,12 @@ use super::run::{standing, unattended};
 use super::text::{Label, Line, Text, table};
 use super::tree::label;
 use super::words::{age, rfc3339};
+use crate::domain::escape::escaped;
 use crate::domain::id::RunId;
 use crate::domain::lease::Life;
 use crate::domain::run::RunStatus;
 use crate::domain::time::Timestamp;
-use crate::domain::words::{clip, columns, escaped, plural};
+use crate::domain::words::{clip, columns, plural};
 
 /// What a listing knows of a run without reading its chain.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,7 +4,8 @@
 //! Promise: whatever is pushed is escaped, so no view can forget it, and a
 //! [`Line`] is one line whatever its parts hold.
 
-use crate::domain::words::{columns, escaped};
+use crate::domain::escape::escaped;
+use crate::domain::words::columns;
 
 /// What a piece of text is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

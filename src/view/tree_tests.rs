@@ -4,11 +4,11 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::domain::attempt::Judgement;
+use crate::domain::escape::is_hidden;
 use crate::domain::id::RunId;
 use crate::domain::lease::Life;
 use crate::domain::run::RunStatus;
 use crate::domain::time::Timestamp;
-use crate::domain::words::is_hidden;
 use crate::view::event::EventView;
 use crate::view::json::Envelope;
 use crate::view::list::{self, RowView, RunRow};

@@ -32,7 +32,7 @@ fn bad_input_is_named_with_its_line() {
     assert_eq!(faults("---\nna\0me: x\n---\n"), ["f.md:2: error: a NUL character"]);
     assert!(
         faults("---\nx\u{1b}\n---\n")[0]
-            .contains("f.md:2: error: expected 'key: value', found 'x\\u{1b}'")
+            .contains("f.md:2: error: expected 'key: value', found 'x\\x1b'")
     );
     assert!(
         faults("---\na: 1\na: 2\n---\n")[0]

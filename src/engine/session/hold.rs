@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::domain::decide::Refusal;
+use crate::domain::escape;
 use crate::domain::event::EventKind;
 use crate::domain::id::{RunId, TaskId};
 use crate::domain::lease::Facts;
@@ -84,8 +85,9 @@ pub fn begin(place: &Place, prepared: &Prepared) -> Result<Held, SessionError> {
             })
             .collect(),
     };
-    let plan = serde_json::to_vec_pretty(&prepared.plan)
+    let plan = serde_json::to_string_pretty(&prepared.plan)
         .map_err(|error| SessionError::NoPlan { run: id.clone(), why: error.to_string() })?;
+    let plan = escape::json(&plan).into_owned().into_bytes();
     let files = Files::from([("plan.json".to_owned(), Some(plan))]);
     let facts = place.facts_for_new()?;
     ledger.begin(created, &facts, EventKind::RunPlanned { outline }, files)?;

@@ -8,6 +8,7 @@ use std::path::Path;
 use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 
 use crate::domain::attempt::{Change, Work};
+use crate::domain::escape::is_hidden;
 use crate::domain::id::{Oid, Op, TaskId};
 use crate::domain::run::Run;
 use crate::store::merge::{Signature, Tip};
@@ -161,7 +162,7 @@ pub fn meta(shop: &Shop, task: &TaskId, attempt: u32, agent: &str) -> ResultMeta
 /// The goal's first line, short enough for a subject.
 fn first_line(goal: &str) -> String {
     let line = goal.lines().find(|line| !line.trim().is_empty()).unwrap_or("work");
-    let clean: String = line.trim().chars().filter(|c| !c.is_control()).collect();
+    let clean: String = line.trim().chars().filter(|c| !is_hidden(*c)).collect();
     if clean.chars().count() <= 50 {
         return clean;
     }
@@ -197,7 +198,7 @@ pub(super) fn files(task: &TaskId, outbox: &Path, report: &Report) -> Files {
 fn is_plain(name: &str) -> bool {
     !name.starts_with('.')
         && name.len() <= 200
-        && name.chars().all(|c| !c.is_control() && c != '/' && c != '\\')
+        && name.chars().all(|c| !is_hidden(c) && c != '/' && c != '\\')
         && !name.eq_ignore_ascii_case(".git")
 }
 

@@ -6,6 +6,8 @@
 //! unknown major version is refused by name; one of a newer minor version is
 //! read, but nothing is written on top of it.
 
+use crate::domain::escape;
+
 mod event;
 mod message;
 mod parts;
@@ -90,22 +92,7 @@ pub fn check_writable(found: Format) -> Result<(), CodecError> {
 /// cursor or turn its text around is written as an escape.
 fn json_line<T: serde::Serialize>(value: &T) -> Result<String, CodecError> {
     let plain = serde_json::to_string(value).map_err(|e| CodecError::json("encoding", &e))?;
-    let mut out = String::with_capacity(plain.len());
-    for c in plain.chars() {
-        if c.is_control() || is_invisible(c) {
-            let mut units = [0u16; 2];
-            for unit in c.encode_utf16(&mut units) {
-                out.push_str(&format!("\\u{unit:04x}"));
-            }
-        } else {
-            out.push(c);
-        }
-    }
-    Ok(out)
-}
-
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+    Ok(escape::json(&plain).into_owned())
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::attempt::Attempt;
+use crate::domain::escape;
 use crate::domain::id::{Oid, RunId, TaskId};
 use crate::domain::lease::{Lease, Token};
 use crate::domain::run::{Run, RunResult, RunStatus};
@@ -83,10 +84,10 @@ struct WireRun {
 /// Only if the value could not be written as JSON.
 pub fn encode_run(run: &Run) -> Result<Vec<u8>, CodecError> {
     let wire = WireRun::from(run);
-    let mut bytes =
-        serde_json::to_vec_pretty(&wire).map_err(|e| CodecError::json("encoding", &e))?;
-    bytes.push(b'\n');
-    Ok(bytes)
+    let plain =
+        serde_json::to_string_pretty(&wire).map_err(|e| CodecError::json("encoding", &e))?;
+    // `git show <run>:run.json` goes to a terminal too.
+    Ok((escape::json(&plain).into_owned() + "\n").into_bytes())
 }
 
 /// The state that the bytes of `run.json` hold.

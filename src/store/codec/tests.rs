@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::domain::attempt::*;
+use crate::domain::escape::is_hidden;
 use crate::domain::event::{Event, EventKind, Unmerged};
 use crate::domain::fold;
 use crate::domain::id::{HolderId, Oid, Op, RunId, TaskId};
@@ -192,7 +193,7 @@ fn the_state_is_stored_as_the_golden_file_says() {
 fn no_stored_byte_moves_a_terminal() {
     for event in events() {
         let message = encode("subject", &id(), &event, RunStatus::Running).expect("encodes");
-        let bad = message.chars().find(|c| *c != '\n' && (c.is_control() || is_invisible(*c)));
+        let bad = message.chars().find(|c| *c != '\n' && is_hidden(*c));
         assert_eq!(bad, None, "{message}");
     }
 }

@@ -9,7 +9,8 @@ use std::ffi::OsString;
 use clap::{Arg, Command};
 
 use super::ctx::Reads;
-use crate::domain::words::{clip, escaped};
+use crate::domain::escape::escaped;
+use crate::domain::words::clip;
 
 /// The columns of a description.
 const WIDE: usize = 60;

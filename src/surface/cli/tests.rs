@@ -10,12 +10,12 @@ use super::ctx::{Host, Piece, Reads};
 use super::*;
 use crate::domain::attempt::Attempt;
 use crate::domain::attempt::Judgement;
+use crate::domain::escape::is_hidden;
 use crate::domain::event::Event;
 use crate::domain::id::{RunId, TaskId};
 use crate::domain::lease::Life;
 use crate::domain::run::Run;
 use crate::domain::time::Timestamp;
-use crate::domain::words::is_hidden;
 use crate::view::list::RunRow;
 use crate::view::sample::{self, HOSTILE, START, Story};
 

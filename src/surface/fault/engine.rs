@@ -203,7 +203,7 @@ mod tests {
         assert_eq!(fault.exit, Exit::Usage);
         insta::assert_snapshot!(fault.text().to_plain(), @r"
             .crew/workflows/a.workflow.md:7: error: no step 'pln'; did you mean 'plan'?
-            /x/b.team.md:2: error: no role 'x\u{1b}'
+            /x/b.team.md:2: error: no role 'x\x1b'
             error: the plan can't be made
             hint: when it is mended, look again: git crew teams check
             hint: when it is mended, look again: git crew workflows check

@@ -11,6 +11,7 @@ use super::plain::shown;
 use super::walk::{Found, Tracked, walk};
 use super::{Desk, HarvestError, ResultMeta, Stray};
 use crate::domain::attempt::Change;
+use crate::domain::escape::is_hidden;
 use crate::domain::id::Oid;
 use crate::world::git::GitError;
 use crate::world::slots::Person;
@@ -175,7 +176,7 @@ pub(super) fn commit(
 }
 
 fn one_line(text: &str) -> String {
-    let spaced = |c: char| if c.is_control() { ' ' } else { c };
+    let spaced = |c: char| if is_hidden(c) { ' ' } else { c };
     text.chars().map(spaced).collect::<String>().trim().to_owned()
 }
 

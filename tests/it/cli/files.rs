@@ -1,5 +1,7 @@
 //! Bad teams, workflows, names and places: one clear error, nothing written.
 
+use git_crew::domain::escape::is_hidden;
+
 use super::sandbox::{Said, Sandbox, put, step};
 use super::story;
 
@@ -128,13 +130,16 @@ fn escapes_in_a_text_are_shown_and_never_sent() {
         let said = sandbox.crew(words).exits(0);
         texts.extend([said.out, said.err]);
     }
-    for text in &texts {
-        let bad = text.chars().find(|c| (c.is_control() && *c != '\n') || *c == '\u{202e}');
-        assert_eq!(bad, None, "{text:?}");
-    }
     assert!(texts.iter().any(|text| text.contains("\\x1b[31m")), "{texts:#?}");
-    let log = sandbox.git(&["log", "--format=%B", &format!("refs/crew/runs/{id}")]);
-    assert!(!log.contains('\u{1b}') && !log.contains('\0'), "{log:?}");
+    let chain = format!("refs/crew/runs/{id}");
+    texts.push(sandbox.git(&["log", "--format=%B", &chain]));
+    texts.push(sandbox.git(&["log", "--format=%B", "refs/crew"]));
+    for file in ["run.json", "plan.json", "tasks/one/packet.md"] {
+        texts.push(sandbox.git(&["show", &format!("{chain}:{file}")]));
+    }
+    for text in &texts {
+        assert_eq!(text.chars().find(|c| is_hidden(*c) && *c != '\n'), None, "{text:?}");
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::domain::words::escaped;
+use crate::domain::escape::escaped;
 use crate::surface::cli::args::TaskRef;
 use crate::surface::cli::ctx::Ctx;
 use crate::surface::cli::pick;
