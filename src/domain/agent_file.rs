@@ -15,7 +15,8 @@
 //! wish in a prompt, but as a condition on the tree the attempt leaves.
 
 use super::diagnostic::{Diagnostic, Report};
-use super::frontmatter::{self, Field};
+use super::front::{self, Front};
+use super::frontmatter;
 use super::keys::{self, Key};
 
 /// The keys of an agent file.
@@ -112,49 +113,36 @@ impl Persona {
 /// # Errors
 /// Everything that is wrong with it, by line.
 pub fn parse(file: &str, name: &str, text: &str) -> Result<Persona, Vec<Diagnostic>> {
-    let mut report = Report::new(file);
-    let persona = read(&mut report, name, text);
-    let warnings = report.finish()?;
-    let mut persona = persona.expect("a report without errors comes with a persona");
+    let make = |report: &mut Report, front: Front<'_>| Some(read(report, name, front));
+    let (mut persona, warnings) = front::read((file, name, text), KEYS, make)?;
     persona.warnings = warnings;
     Ok(persona)
 }
 
-fn read(report: &mut Report, name: &str, text: &str) -> Option<Persona> {
-    let document = frontmatter::split(report, text)?;
+fn read(report: &mut Report, name: &str, front: Front<'_>) -> Persona {
     let mut persona = Persona {
         name: name.to_owned(),
-        description: String::new(),
-        prompt: document.body.trim().to_owned(),
+        description: front.description,
+        prompt: front.body.trim().to_owned(),
         tools: Tools::All,
-        agents: Vec::new(),
+        agents: front.agents,
         disabled: false,
-        routing: Vec::new(),
+        routing: front.routing,
         warnings: Vec::new(),
     };
     if persona.prompt.is_empty() {
-        report.error(document.body_line, "no prompt after the keys");
+        report.error(front.body_line, "no prompt after the keys");
     }
     let mut denied = Vec::new();
-    for field in &document.fields {
-        if keys::judge(report, KEYS, field) {
-            set(report, &mut persona, &mut denied, field);
+    for field in &front.own {
+        match field.key.as_str() {
+            "tools" => persona.tools = tools(&field.value),
+            "disallowedTools" => denied = names(&field.value),
+            _ => persona.disabled = keys::boolean(report, field).unwrap_or(false),
         }
     }
     persona.tools = without(persona.tools, &denied);
-    Some(persona)
-}
-
-fn set(report: &mut Report, persona: &mut Persona, denied: &mut Vec<String>, field: &Field) {
-    match field.key.as_str() {
-        "name" => keys::name_differs(report, field, &persona.name),
-        "description" => persona.description.clone_from(&field.value),
-        "tools" => persona.tools = tools(&field.value),
-        "disallowedTools" => *denied = names(&field.value),
-        "agent" => persona.agents = frontmatter::list(&field.value),
-        "disabled" => persona.disabled = keys::boolean(report, field).unwrap_or(false),
-        _ => persona.routing.push((field.key.clone(), field.value.clone())),
-    }
+    persona
 }
 
 fn names(value: &str) -> Vec<String> {

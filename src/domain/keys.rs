@@ -145,17 +145,6 @@ pub fn span(report: &mut Report, field: &Field) -> Option<u64> {
     }
 }
 
-/// Warns when the `name:` of a file is not the name it is found by.
-pub fn name_differs(report: &mut Report, field: &Field, name: &str) {
-    if field.value != name {
-        let value = escape::word(&field.value, 60);
-        report.warn(
-            field.line,
-            format!("the file is known as '{name}', by its name, not as '{value}'"),
-        );
-    }
-}
-
 /// Routing words of teams and agents: shown to people, they decide nothing.
 pub const ROUTING: [&str; 5] = ["triggers", "useWhen", "avoidWhen", "cost", "category"];
 

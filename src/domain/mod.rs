@@ -13,6 +13,7 @@ pub mod escape;
 pub mod event;
 pub mod fence;
 pub mod fold;
+mod front;
 pub mod frontmatter;
 #[cfg(test)]
 pub(crate) mod given;

@@ -15,9 +15,10 @@
 
 use super::diagnostic::{Diagnostic, Report};
 use super::escape;
-use super::frontmatter::{self, Field};
+use super::front::{self, Front};
+use super::frontmatter::Field;
 use super::keys::{self, Key};
-use super::{defaults, suggest};
+use super::suggest;
 
 /// The keys of a team file.
 pub const KEYS: &[Key] = &[
@@ -109,58 +110,41 @@ impl Team {
 /// # Errors
 /// Everything that is wrong with it, by line.
 pub fn parse(file: &str, name: &str, text: &str) -> Result<Team, Vec<Diagnostic>> {
-    let mut report = Report::new(file);
-    let team = read(&mut report, name, text);
-    let warnings = report.finish()?;
-    let mut team = team.expect("a report without errors comes with a team");
+    let make = |report: &mut Report, front: Front<'_>| Some(read(report, name, front));
+    let (mut team, warnings) = front::read((file, name, text), KEYS, make)?;
     team.warnings = warnings;
     Ok(team)
 }
 
-fn read(report: &mut Report, name: &str, text: &str) -> Option<Team> {
-    let document = frontmatter::split(report, text)?;
+fn read(report: &mut Report, name: &str, front: Front<'_>) -> Team {
     let mut team = Team {
         name: name.to_owned(),
         file: report.file().to_owned(),
-        description: String::new(),
+        description: front.description,
         default_workflow: name.to_owned(),
-        max_concurrency: None,
-        agents: Vec::new(),
+        max_concurrency: front.max_concurrency,
+        agents: front.agents,
         roles: Vec::new(),
-        routing: Vec::new(),
+        routing: front.routing,
         warnings: Vec::new(),
     };
-    for field in &document.fields {
-        if keys::judge(report, KEYS, field) {
-            set(report, &mut team, field);
-        }
+    // 'defaultWorkflow' is the one key that only teams have
+    if let Some(field) = front.own.into_iter().next() {
+        team.default_workflow = field.value;
     }
-    for (at, line) in document.body.lines().enumerate() {
+    for (at, line) in front.body.lines().enumerate() {
         // an indented item belongs to the prose above it
         let Some(item) = line.strip_prefix("- ").or_else(|| line.strip_prefix("* ")) else {
             continue;
         };
-        if let Some(role) = role(report, item.trim(), document.body_line + at, &team.roles) {
+        if let Some(role) = role(report, item.trim(), front.body_line + at, &team.roles) {
             team.roles.push(role);
         }
     }
     if team.roles.is_empty() && !report.failed() {
-        report.error(document.body_line, "no roles: write '- <role>: agent=<agent>', one a line");
+        report.error(front.body_line, "no roles: write '- <role>: agent=<agent>', one a line");
     }
-    Some(team)
-}
-
-fn set(report: &mut Report, team: &mut Team, field: &Field) {
-    match field.key.as_str() {
-        "name" => keys::name_differs(report, field, &team.name),
-        "description" => team.description.clone_from(&field.value),
-        "defaultWorkflow" => team.default_workflow.clone_from(&field.value),
-        "maxConcurrency" => {
-            team.max_concurrency = keys::number(report, field, 1, defaults::MAX_CONCURRENCY);
-        }
-        "agent" => team.agents = frontmatter::list(&field.value),
-        _ => team.routing.push((field.key.clone(), field.value.clone())),
-    }
+    team
 }
 
 fn role(report: &mut Report, item: &str, line: usize, seen: &[Role]) -> Option<Role> {

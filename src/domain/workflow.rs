@@ -24,7 +24,8 @@
 //! heading that is no id is slugged and kept as the title. Limits: 200 steps.
 
 use super::diagnostic::{Diagnostic, Report};
-use super::frontmatter::{self, Field};
+use super::front::{self, Front};
+use super::frontmatter::Field;
 use super::id::TaskId;
 use super::keys;
 use super::{defaults, suggest};
@@ -97,35 +98,30 @@ pub struct Workflow {
 /// # Errors
 /// Everything that is wrong with it, by line.
 pub fn parse(file: &str, name: &str, text: &str) -> Result<Workflow, Vec<Diagnostic>> {
-    let mut report = Report::new(file);
-    let workflow = whole(&mut report, name, text);
-    let warnings = report.finish()?;
-    let mut workflow = workflow.expect("a report without errors comes with a workflow");
+    let make = |report: &mut Report, front: Front<'_>| whole(report, name, front);
+    let (mut workflow, warnings) = front::read((file, name, text), KEYS, make)?;
     workflow.warnings = warnings;
     Ok(workflow)
 }
 
-fn whole(report: &mut Report, name: &str, text: &str) -> Option<Workflow> {
-    let document = frontmatter::split(report, text)?;
+fn whole(report: &mut Report, name: &str, front: Front<'_>) -> Option<Workflow> {
     let mut workflow = Workflow {
         name: name.to_owned(),
         file: report.file().to_owned(),
-        description: String::new(),
-        max_concurrency: None,
+        description: front.description,
+        max_concurrency: front.max_concurrency,
         steps: Vec::new(),
         warnings: Vec::new(),
     };
-    for field in &document.fields {
-        if keys::judge(report, KEYS, field) {
-            set(report, &mut workflow, field);
+    for field in &front.own {
+        match field.key.as_str() {
+            "topology" => topology(report, field),
+            _ => spec_strict(report, field),
         }
     }
-    let sections = read::sections(report, document.body, document.body_line);
+    let sections = read::sections(report, front.body, front.body_line);
     if sections.is_empty() && !report.failed() {
-        report.error(
-            document.body_line,
-            "no steps: write '## <step>', keys, an empty line, the text",
-        );
+        report.error(front.body_line, "no steps: write '## <step>', keys, an empty line, the text");
     }
     if let Some(extra) = sections.get(defaults::MAX_STEPS) {
         let cause = format!("{} steps; {} is the most", sections.len(), defaults::MAX_STEPS);
@@ -146,19 +142,9 @@ fn whole(report: &mut Report, name: &str, text: &str) -> Option<Workflow> {
     Some(workflow)
 }
 
-fn set(report: &mut Report, workflow: &mut Workflow, field: &Field) {
-    match field.key.as_str() {
-        "name" => keys::name_differs(report, field, &workflow.name),
-        "maxConcurrency" => {
-            workflow.max_concurrency = keys::number(report, field, 1, defaults::MAX_CONCURRENCY);
-        }
-        "topology" => topology(report, field),
-        "specStrict" => {
-            if keys::boolean(report, field) == Some(true) {
-                report.error(field.line, reference::SPEC_STRICT);
-            }
-        }
-        _ => workflow.description.clone_from(&field.value),
+fn spec_strict(report: &mut Report, field: &Field) {
+    if keys::boolean(report, field) == Some(true) {
+        report.error(field.line, reference::SPEC_STRICT);
     }
 }
 
