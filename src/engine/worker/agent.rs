@@ -16,12 +16,12 @@ use crate::domain::run::Run;
 use crate::domain::scope::Scope;
 use crate::store::RefName;
 use crate::world::agents::Telling;
-use crate::world::environment::Attempt as Variables;
 use crate::world::harvest::{Harvest, HarvestError, harvest};
 use crate::world::process::{End, Limits, OutputSpec, Report, Spec, Stop, StopRequest};
 use crate::world::slots::Slot;
 
 use super::super::io::{Files, Input};
+use super::setting::Setting;
 use super::{Shop, blocking, folder, healed, keep, line};
 
 /// How many first and last bytes of each stream are kept.
@@ -97,21 +97,14 @@ fn set_up(shop: &Shop, run: &Run, job: &Job) -> Result<(Slot, Spec), String> {
     let file = slot.inbox.join("prompt.md");
     let telling = Telling { packet: &packet, text: &planned.text, file: &file };
     let invocation = agent.invocation(&telling).map_err(|error| line(&error))?;
-    let attempt = job.attempt.to_string();
-    let variables = Variables {
-        run: shop.id().as_str(),
-        task: job.task.as_str(),
-        attempt: &attempt,
-        base: job.base.as_str(),
-        input: &slot.inbox,
-        output: &slot.outbox,
+    let setting = Setting {
+        task: &job.task,
+        attempt: job.attempt,
+        base: &job.base,
         mark: &job.mark,
-        ceiling: &slot.dir,
+        names: &shop.env_names,
     };
-    let mut env =
-        shop.incoming.attempt(&variables, &shop.env_names).map_err(|error| line(&error))?;
-    env.retain(|(name, _)| name != "TMPDIR");
-    env.push(("TMPDIR".into(), slot.tmp.clone().into()));
+    let env = setting.environment(shop, &slot)?;
     let spec = Spec {
         program: invocation.program,
         args: invocation.args,

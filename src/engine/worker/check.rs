@@ -10,11 +10,11 @@ use tokio::sync::watch;
 use crate::domain::attempt::{CheckRun, Judgement, Verdict};
 use crate::domain::id::{Oid, TaskId};
 use crate::domain::run::Run;
-use crate::world::environment::Attempt as Variables;
 use crate::world::process::{End, OutputSpec, Report, Spec, Stdin, Stop, StopRequest};
 use crate::world::slots::Slot;
 
 use super::super::io::{Files, Input};
+use super::setting::Setting;
 use super::{Shop, agent, blocking, healed, keep, line};
 
 /// How many first and last bytes of each stream are kept.
@@ -115,21 +115,15 @@ fn spec(
     command: &str,
     planned: &crate::domain::plan::PlannedTask,
 ) -> Result<Spec, String> {
-    let attempt = job.attempt.to_string();
-    let variables = Variables {
-        run: shop.id().as_str(),
-        task: job.task.as_str(),
-        attempt: &attempt,
-        base: job.commit.as_str(),
-        input: &slot.inbox,
-        output: &slot.outbox,
+    let setting = Setting {
+        task: &job.task,
+        attempt: job.attempt,
+        base: &job.commit,
         mark: &job.mark,
-        ceiling: &slot.dir,
+        // A check sees none of the user's secrets.
+        names: &[],
     };
-    // No names of crew.env: a check sees none of the user's secrets.
-    let mut env = shop.incoming.attempt(&variables, &[]).map_err(|error| line(&error))?;
-    env.retain(|(name, _)| name != "TMPDIR");
-    env.push(("TMPDIR".into(), slot.tmp.clone().into()));
+    let env = setting.environment(shop, slot)?;
     Ok(Spec {
         program: "sh".into(),
         args: vec!["-c".into(), command.into()],

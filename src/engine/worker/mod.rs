@@ -7,6 +7,7 @@ mod check;
 mod keep;
 mod merge;
 mod prepare;
+mod setting;
 
 pub use self::agent::launch;
 pub use self::check::check;
