@@ -262,6 +262,7 @@ impl Driver {
                 Err(error) => return Err(error),
             }
         }
+        worker::passed("driver.wrote")?;
         for event in self.ledger.written() {
             let _ = self.notices.send(Notice::Written(Box::new(event.clone())));
         }

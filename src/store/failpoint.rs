@@ -1,7 +1,7 @@
 //! Named points at which a test build can be made to fail, stop or kill itself.
 //!
 //! `CREW_FAIL="append.renamed:kill"` kills the process with `SIGKILL` at that
-//! point, `:stop` stops it, `:err` makes the point answer an I/O error, `:full`
+//! point, `:stop` stops it, `:panic` panics there, `:err` makes the point answer an I/O error, `:full`
 //! an out-of-space error. `append.renamed@3:kill` waits for the third hit. A
 //! list is separated by commas. Without the feature a point compiles to nothing.
 //!
@@ -98,6 +98,7 @@ mod armed {
         match arm.deed.as_str() {
             "kill" => deliver(Signal::SIGKILL),
             "stop" => deliver(Signal::SIGSTOP),
+            "panic" => panic!("failpoint {name}"),
             "full" => Err(io::Error::from_raw_os_error(nix::libc::ENOSPC)),
             _ => Err(io::Error::other(format!("failpoint {name}"))),
         }

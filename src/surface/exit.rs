@@ -78,7 +78,9 @@ impl Exit {
             Self::NotFound => {
                 "no such run, task, attempt, team, workflow or agent, or more than one fits"
             }
-            Self::Internal => "git-crew itself, the disk or git failed",
+            Self::Internal => {
+                "the disk or git failed, or git-crew itself: a bug says so, and where the state is"
+            }
             Self::Repository => "not in a git repository, or in one that can't be used",
             Self::Interrupted => "interrupted by a person; work is kept, the run can be resumed",
             Self::Closed => {

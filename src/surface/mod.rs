@@ -5,6 +5,7 @@
 //! the only place that maps errors to exit codes and hints, [`cli`] holds one
 //! file per command.
 
+pub mod bug;
 pub mod cli;
 pub mod exit;
 pub mod fault;

@@ -33,6 +33,8 @@ use self::commands::{
 use self::ctx::Ctx;
 use self::environment::Environment;
 use crate::domain::plan::Kind;
+use crate::store::failpoint;
+use crate::surface::bug;
 use crate::surface::exit::Exit;
 use crate::surface::fault::Fault;
 use crate::surface::out::Out;
@@ -147,7 +149,8 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
             let host = host::System::new(&cli.global);
             let out = Out::process(cli.global.color, &env);
             let mut ctx = Ctx::new(out, cli.global, env, &host);
-            perform(&mut ctx, &cli.command).into()
+            bug::watch();
+            bug::guarded(&mut ctx, |ctx| perform(ctx, &cli.command)).into()
         }
         Err(error) => told(&mut Out::process(ColorChoice::Auto, &env), &error).into(),
     }
@@ -172,6 +175,7 @@ pub fn perform(ctx: &mut Ctx<'_>, command: &Command) -> Exit {
 }
 
 fn dispatch(ctx: &mut Ctx<'_>, command: &Command) -> Result<Exit, Fault> {
+    failpoint::hit("command.begun")?;
     match command {
         Command::Run(args) => run::run(ctx, args),
         Command::Wait(args) => wait::run(ctx, args),

@@ -218,7 +218,7 @@ mod failpoints {
         for name in ["prepare.based", "launch.slot-made", "launch.ended", "harvest.pinned"] {
             reached(&[name, &format!("{name}@4"), &format!("{name}@8")]);
         }
-        reached(&["check.done", "check.done@3"]);
+        reached(&["check.done", "check.done@3", "driver.wrote", "driver.wrote@5"]);
     }
 
     #[test]
@@ -239,5 +239,44 @@ mod failpoints {
             assert_eq!(ended.code, None, "{point}: {}{}", ended.out, ended.err);
             goes_on(&sandbox, point);
         }
+    }
+
+    /// One error, no trace: a bug is called one, and the state is pointed at.
+    #[track_caller]
+    fn is_told_as_a_bug(said: &super::super::sandbox::Said, sandbox: &Sandbox, point: &str) {
+        let errors: Vec<_> = said.err.lines().filter(|line| line.starts_with("error: ")).collect();
+        assert_eq!(errors.len(), 1, "{}", said.err);
+        assert!(errors[0].contains("a bug in git-crew"), "{}", said.err);
+        assert!(errors[0].contains(&format!("failpoint {point}")), "{}", said.err);
+        let state =
+            format!("refs/crew of '{}'", sandbox.common().canonicalize().unwrap().display());
+        assert!(said.err.contains(&state), "{}", said.err);
+        assert!(said.err.contains("nothing that was acknowledged is lost"), "{}", said.err);
+        assert!(!said.err.contains("panicked at"), "{}", said.err);
+    }
+
+    #[test]
+    fn a_panic_is_told_as_a_bug_and_loses_nothing() {
+        let sandbox = eight();
+        let crew = sandbox.at(sandbox.user()).env("CREW_FAIL", "command.begun:panic");
+        let said = crew.run(&["status"]).exits(70);
+        assert_eq!(said.out, "");
+        is_told_as_a_bug(&said, &sandbox, "command.begun");
+        let crew = sandbox.at(sandbox.user()).env("CREW_FAIL", "driver.wrote@4:panic");
+        let said = crew.run(&["run", "--team", "t", "do it"]).exits(70);
+        is_told_as_a_bug(&said, &sandbox, "driver.wrote");
+        goes_on(&sandbox, "a panic between two appends");
+    }
+
+    #[test]
+    fn a_panic_of_a_worker_ends_its_task_and_is_told() {
+        let sandbox = eight();
+        let crew = sandbox.at(sandbox.user()).env("CREW_FAIL", "launch.ended@3:panic");
+        let said = crew.run(&["run", "--team", "t", "do it"]).exits(70);
+        is_told_as_a_bug(&said, &sandbox, "launch.ended");
+        let run = story::sound(&sandbox, &sandbox.newest());
+        let broken = run.tasks.iter().filter(|task| task.status.word() == "needs_attention");
+        assert_eq!(broken.count(), 1, "{}", story::standing(&run));
+        assert!(run.status.is_terminal() && run.lease.held.is_none());
     }
 }
