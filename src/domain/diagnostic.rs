@@ -35,6 +35,10 @@ pub struct Diagnostic {
     /// The nearest known word, if one is near.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suggestion: Option<String>,
+    /// The next command with what it is for, where it is another than to check
+    /// the file again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
 }
 
 impl Diagnostic {
@@ -42,7 +46,7 @@ impl Diagnostic {
     #[must_use]
     pub fn error(file: &str, line: usize, cause: impl Into<String>) -> Self {
         let (file, cause) = (file.to_owned(), cause.into());
-        Self { file, line, severity: Severity::Error, cause, suggestion: None }
+        Self { file, line, severity: Severity::Error, cause, suggestion: None, remedy: None }
     }
 
     /// A part without effect.

@@ -131,6 +131,7 @@ fn task(
             let line = if matches!(error, ProgramError::None) { 1 } else { step.role.1 };
             let mut fault = Diagnostic::error(&workflow.file, line, error.to_string());
             fault.suggestion = error.nearest().map(str::to_owned);
+            fault.remedy = Some("see which agents there are: git crew agents list".to_owned());
             found.push(fault);
             return None;
         }

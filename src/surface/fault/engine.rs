@@ -22,20 +22,24 @@ use crate::world::slots::SlotError;
 fn faulty(what: &str, found: &[Diagnostic]) -> Fault {
     let mut fault = Fault::new(Exit::Usage, what);
     fault.lines = found.iter().map(ToString::to_string).collect();
+    let again = || found.iter().filter(|one| one.remedy.is_none());
     let mut kinds: Vec<Kind> = Vec::new();
     for kind in [Kind::Team, Kind::Workflow, Kind::Agent] {
         let ends = |one: &Diagnostic| one.file.ends_with(kind.ending());
         // An agent's ending is the end of the others', too.
-        if found
-            .iter()
-            .any(|one| ends(one) && !kinds.iter().any(|k| one.file.ends_with(k.ending())))
-        {
+        if again().any(|one| ends(one) && !kinds.iter().any(|k| one.file.ends_with(k.ending()))) {
             kinds.push(kind);
         }
     }
-    kinds.into_iter().fold(fault, |fault, kind| {
-        fault.hint(format!("when it is mended, look again: git crew {kind}s check"))
-    })
+    for kind in kinds {
+        fault.hints.push(format!("when it is mended, look again: git crew {kind}s check"));
+    }
+    for remedy in found.iter().filter_map(|one| one.remedy.as_ref()) {
+        if !fault.hints.contains(remedy) {
+            fault.hints.push(remedy.clone());
+        }
+    }
+    fault
 }
 
 impl From<SessionError> for Fault {
@@ -45,8 +49,7 @@ impl From<SessionError> for Fault {
             SessionError::Ledger(error) => error.into(),
             SessionError::Store(error) => error.into(),
             SessionError::Process(error) => error.into(),
-            SessionError::Plan(ref found) => faulty("the plan can't be made", found)
-                .hint("see which agents there are: git crew agents list"),
+            SessionError::Plan(ref found) => faulty("the plan can't be made", found),
             SessionError::Goal(_) => {
                 Self::of(Exit::Usage, &error).hint("git crew run \"fix the typo in README\"")
             }
@@ -207,8 +210,16 @@ mod tests {
             error: the plan can't be made
             hint: when it is mended, look again: git crew teams check
             hint: when it is mended, look again: git crew workflows check
-            hint: see which agents there are: git crew agents list
             ");
+    }
+
+    #[test]
+    fn a_missing_agent_is_no_fault_of_the_workflow() {
+        let mut missing = Diagnostic::error("a.workflow.md", 1, "no agent is configured");
+        missing.remedy = Some("see which agents there are: git crew agents list".to_owned());
+        let other = Diagnostic { line: 4, ..missing.clone() };
+        let fault = Fault::from(SessionError::Plan(vec![missing, other]));
+        assert_eq!(fault.hints, ["see which agents there are: git crew agents list"]);
     }
 
     #[test]

@@ -91,8 +91,9 @@ fn what_an_attempt_prints_is_shown_while_it_runs_and_afterwards() {
     };
     ledger.write(vec![ended], BTreeMap::new()).expect("ended");
     std::fs::remove_dir_all(dir.join(".git/crew/live")).expect("removed");
-    let (code, _, story) = crew(dir, &words);
-    assert_eq!(code, Some(5), "{story}");
+    let (code, nothing, story) = crew(dir, &words);
+    assert_eq!((code, nothing.as_str()), (Some(0), ""), "{story}");
+    assert_eq!(story, "attempt 1 of 'plan' printed nothing\n");
     keep(dir);
     assert_eq!(crew(dir, &words).1, "said\ncomplained\nchecked\n");
     let (_, json, _) = crew(dir, &["log", "7kq2", "plan", "--output", "--json"]);

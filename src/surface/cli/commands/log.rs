@@ -2,12 +2,13 @@
 
 use crate::domain::run::Run;
 use crate::surface::cli::args::{RunArg, TaskRef};
-use crate::surface::cli::ctx::Ctx;
+use crate::surface::cli::ctx::{Ctx, Piece};
 use crate::surface::cli::pick;
 use crate::surface::exit::Exit;
 use crate::surface::fault::Fault;
 use crate::view::escape::unfinished;
 use crate::view::event::{EventView, text};
+use crate::view::text::Line;
 
 /// Between two looks at an output that still grows, in milliseconds.
 const LOOK_MS: u64 = 200;
@@ -87,16 +88,26 @@ pub fn run(ctx: &mut Ctx<'_>, args: &Args) -> Result<Exit, Fault> {
 
 fn output(ctx: &mut Ctx<'_>, run: &Run, name: &TaskRef, follow: bool) -> Result<Exit, Fault> {
     let task = pick::task(run, name)?;
-    let attempt = pick::attempt(task, name)?.number;
+    let attempt = pick::attempt(task, name)?;
+    let silent = attempt.output.as_ref().is_none_or(|output| output.bytes == 0);
+    let attempt = attempt.number;
     let mut from = 0;
     let mut held: Vec<u8> = Vec::new();
     loop {
-        let Some(piece) = ctx.reads()?.output(&run.id, &task.id, attempt, from)? else {
-            return Err(Fault::new(
-                Exit::NotFound,
-                format!("nothing is kept of what attempt {attempt} of '{}' printed", task.id),
-            )
-            .hint(format!("its digest and its end: git crew show {} {}", run.id, task.id)));
+        let piece = match ctx.reads()?.output(&run.id, &task.id, attempt, from)? {
+            Some(piece) => piece,
+            None if silent => {
+                let note = format!("attempt {attempt} of '{}' printed nothing", task.id);
+                ctx.out.story(&Line::plain(&note));
+                Piece::default()
+            }
+            None => {
+                return Err(Fault::new(
+                    Exit::NotFound,
+                    format!("nothing is kept of what attempt {attempt} of '{}' printed", task.id),
+                )
+                .hint(format!("its digest and its end: git crew show {} {}", run.id, task.id)));
+            }
         };
         let grew = piece.next > from;
         from = piece.next;
