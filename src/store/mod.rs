@@ -21,6 +21,7 @@ pub mod ledger;
 pub mod memory;
 pub mod merge;
 pub mod names;
+mod parallel;
 mod recent;
 mod recover;
 pub mod revision;

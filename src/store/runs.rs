@@ -16,6 +16,7 @@ use super::chain::Chains;
 use super::codec::{self, CodecError};
 use super::error::StoreError;
 use super::names::{self, RefName};
+use super::parallel;
 
 /// The file of an event's tree that holds the run's state.
 pub const STATE: &str = "run.json";
@@ -98,6 +99,12 @@ pub fn load(chains: &dyn Chains, id: &RunId) -> Result<Loaded, LedgerError> {
     Ok(Loaded { tip, run })
 }
 
+/// As [`load`] for each of these runs.
+#[must_use]
+pub fn load_all(chains: &dyn Chains, ids: &[RunId]) -> Vec<Result<Loaded, LedgerError>> {
+    parallel::map(ids, |id| load(chains, id))
+}
+
 pub(super) fn state_at(
     chains: &dyn Chains,
     id: &RunId,
@@ -160,11 +167,10 @@ pub struct Row {
 /// # Errors
 /// When the refs themselves can't be listed.
 pub fn list(chains: &dyn Chains) -> Result<Vec<Row>, StoreError> {
-    let mut rows: Vec<Row> = chains
-        .list(names::RUNS)?
-        .into_iter()
-        .filter_map(|(name, tip)| Some(row(chains, name.run_id()?, tip)))
-        .collect();
+    let tips = chains.list(names::RUNS)?;
+    let tips: Vec<(RunId, Oid)> =
+        tips.into_iter().filter_map(|(name, tip)| Some((name.run_id()?, tip))).collect();
+    let mut rows = parallel::map(&tips, |(id, tip)| row(chains, id.clone(), tip.clone()));
     rows.sort_by(|a, b| b.updated.cmp(&a.updated).then_with(|| b.id.cmp(&a.id)));
     Ok(rows)
 }

@@ -4,12 +4,14 @@
 //! What it promises is in [`super::chain`]; how it keeps the promise:
 //! `objects` writes an entry's objects and syncs them, `swap` moves the ref
 //! under git's own lock protocol and syncs that, `remove` takes one away, `refs` reads what the disk says
-//! and never a cached value, `chains` puts the three together.
+//! and never a cached value, `read` and `loose` read objects, `chains` puts them
+//! together.
 //!
 //! Limits: reftable repositories are refused; `core.sharedRepository` is not
 //! applied to what we write; a `refs/crew/*` that is a symbolic ref is damage.
 
 pub(super) mod chains;
+mod loose;
 pub(super) mod objects;
 mod read;
 mod refs;
@@ -77,6 +79,8 @@ pub(super) struct Inner {
     pub(super) objects_dir: PathBuf,
     pub(super) hash: gix::hash::Kind,
     pub(super) options: Options,
+    /// Whether `git replace` is in use: objects are then read by gix alone.
+    replaces: bool,
     /// Folders whose entry in their parent is known to be on disk.
     synced: Mutex<BTreeMap<PathBuf, objects::Birth>>,
     recent: Mutex<Recent>,
@@ -131,6 +135,7 @@ impl GitStore {
             objects_dir: real(repo.objects_dir()),
             hash: local.object_hash(),
             options,
+            replaces: local.objects.store_ref().replacements().next().is_some(),
             synced: Mutex::default(),
             recent: Mutex::default(),
             recovered: Mutex::default(),

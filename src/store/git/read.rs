@@ -77,6 +77,9 @@ impl Inner {
     }
 
     fn find_stored(&self, id: &gix::oid) -> Result<Option<(Kind, Vec<u8>)>, StoreError> {
+        if let Some(found) = self.read_loose_object(id) {
+            return Ok(Some(found));
+        }
         let repo = self.local();
         match repo.try_find_object(id) {
             Ok(found) => Ok(found.map(|object| {

@@ -4,8 +4,8 @@
 //! every read opens the files.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use gix::bstr::ByteSlice;
@@ -14,6 +14,7 @@ use super::{Inner, oid};
 use crate::domain::id::Oid;
 use crate::store::error::StoreError;
 use crate::store::names::RefName;
+use crate::store::parallel;
 
 /// What a loose ref's file holds.
 enum Loose {
@@ -46,7 +47,7 @@ impl Inner {
     }
 
     fn read_loose(&self, path: &Path) -> Result<Loose, StoreError> {
-        let text = match fs::read(path) {
+        let text = match read_value(path) {
             Ok(text) => text,
             Err(error) if is_absent(&error) => return Ok(Loose::Absent),
             Err(error) => return Err(StoreError::io("read the ref", path, error)),
@@ -80,8 +81,10 @@ impl Inner {
     ) -> Result<Vec<(RefName, Oid)>, StoreError> {
         let mut found: BTreeMap<RefName, gix::ObjectId> = BTreeMap::new();
         let mut garbled = Vec::new();
-        for name in self.loose_names(prefix)? {
-            match self.read_loose(&self.ref_path(name.as_str()))? {
+        let names = self.loose_names(prefix)?;
+        let read = parallel::map(&names, |name| self.read_loose(&self.ref_path(name.as_str())));
+        for (name, read) in names.into_iter().zip(read) {
+            match read? {
                 Loose::Absent => {}
                 Loose::Value(id) => drop(found.insert(name, id)),
                 Loose::Garbled => garbled.push(name),
@@ -156,6 +159,19 @@ impl Inner {
         }
         Ok(None)
     }
+}
+
+/// What a ref's file holds. A value with its line end that came whole with the
+/// first read needs no second one to tell that it is the end.
+fn read_value(path: &Path) -> io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    let mut text = vec![0; 256];
+    let length = file.read(&mut text)?;
+    text.truncate(length);
+    if !text.ends_with(b"\n") || length == 256 {
+        file.read_to_end(&mut text)?;
+    }
+    Ok(text)
 }
 
 /// The entries of a folder and whether each is a folder; none when it is gone.

@@ -42,9 +42,9 @@ pub trait Reads {
     /// When the repository itself can't be read.
     fn runs(&self) -> Result<Vec<RunRow>, Fault>;
 
-    /// Adds to a row what only the run's state says (its goal, its tasks, whether
+    /// Adds to rows what only a run's state says (its goal, its tasks, whether
     /// it is verified, its holder); asked for the rows that are shown.
-    fn detail(&self, row: &mut RunRow);
+    fn detail(&self, rows: &mut [RunRow]);
 
     /// The run whose id begins with `prefix`, or the newest.
     ///

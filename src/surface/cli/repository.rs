@@ -63,21 +63,15 @@ impl Reads for Repository {
         Ok(runs::list(&self.store)?.into_iter().map(row).collect())
     }
 
-    fn detail(&self, row: &mut RunRow) {
-        match runs::load(&self.store, &row.id) {
-            Ok(loaded) => {
-                let run = loaded.run;
-                let done = |status| status == TaskStatus::Completed;
-                row.done = count(run.tasks.iter().filter(|task| done(task.status)).count());
-                row.tasks = count(run.tasks.len());
-                row.verified = run.verified();
-                row.holder = run.lease.held.as_ref().map(|_| self.life(&run));
-                row.status = row.status.clone().map(|_: RunStatus| run.status);
-                row.goal = run.goal;
+    fn detail(&self, rows: &mut [RunRow]) {
+        let ids: Vec<RunId> = rows.iter().map(|row| row.id.clone()).collect();
+        for (row, loaded) in rows.iter_mut().zip(runs::load_all(&self.store, &ids)) {
+            match loaded {
+                Ok(loaded) => self.fill(row, loaded.run),
+                // What the tip's message said may be right; that its state is
+                // gone must be seen all the same.
+                Err(error) => row.status = Err(error.to_string()),
             }
-            // What the tip's message said may be right; that its state is gone
-            // must be seen all the same.
-            Err(error) => row.status = Err(error.to_string()),
         }
     }
 
@@ -159,6 +153,16 @@ impl Reads for Repository {
 }
 
 impl Repository {
+    fn fill(&self, row: &mut RunRow, run: Run) {
+        let done = |status| status == TaskStatus::Completed;
+        row.done = count(run.tasks.iter().filter(|task| done(task.status)).count());
+        row.tasks = count(run.tasks.len());
+        row.verified = run.verified();
+        row.holder = run.lease.held.as_ref().map(|_| self.life(&run));
+        row.status = row.status.clone().map(|_: RunStatus| run.status);
+        row.goal = run.goal;
+    }
+
     /// Whether more can come from this attempt: it is open and nobody knows that
     /// its process has died.
     fn is_at_work(&self, id: &RunId, task: &TaskId, attempt: u32) -> Result<bool, Fault> {

@@ -42,7 +42,7 @@ impl Reads for Memory {
         Ok(self.stories.iter().map(row).collect())
     }
 
-    fn detail(&self, _: &mut RunRow) {}
+    fn detail(&self, _: &mut [RunRow]) {}
 
     fn run(&self, id: &RunId) -> Result<Run, Fault> {
         let found = self.stories.iter().find(|(run, _)| &run.id == id);

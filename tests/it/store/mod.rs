@@ -10,6 +10,7 @@ mod crash;
 pub(crate) mod fixture;
 mod heal;
 mod ledger;
+mod loose;
 #[cfg(feature = "failpoints")]
 mod mutants;
 mod packs;

@@ -36,12 +36,10 @@ pub fn run(ctx: &mut Ctx<'_>, args: &Args) -> Result<Exit, Fault> {
     let rows = ctx.reads()?.runs()?;
     let now = ctx.host.now();
     let total = rows.len();
-    let mut shown = Vec::new();
-    for row in select(&rows, args, ctx.global.json) {
-        let mut row = row.clone();
-        ctx.reads()?.detail(&mut row);
-        shown.push(RowView::new(&row, now));
-    }
+    let mut shown: Vec<RunRow> =
+        select(&rows, args, ctx.global.json).into_iter().cloned().collect();
+    ctx.reads()?.detail(&mut shown);
+    let shown: Vec<RowView> = shown.iter().map(|row| RowView::new(row, now)).collect();
     if ctx.global.json {
         return ctx.out.json("runs", shown).map(|()| Exit::Ok);
     }
