@@ -1,5 +1,7 @@
-//! What could come next on a command line: commands, options, their values and
-//! the runs and tasks of the repository. Pure but for [`Live::read`].
+//! What could come next on a command line: commands, options, their values, the
+//! runs and tasks of the repository and the names of files and programs. What is
+//! there right now is asked for by topic, so that a Tab reads no more than it
+//! needs.
 //!
 //! Limits: it knows the shape of the command line, not every rule of it; an
 //! option that conflicts with one already given is offered all the same.
@@ -10,19 +12,27 @@ use clap::{Arg, Command};
 
 use super::ctx::Reads;
 use crate::domain::escape::escaped;
+use crate::domain::plan::Kind;
 use crate::domain::words::clip;
 
 /// The columns of a description.
 const WIDE: usize = 60;
 
-/// What is there right now.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Live {
-    /// Ids of runs and what they are about, the newest first.
-    pub runs: Vec<(String, String)>,
-    /// Ids of the tasks of the run that the line names, or of the newest.
-    pub tasks: Vec<(String, String)>,
+/// What a word can be the name of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Topic {
+    /// A run; the newest first.
+    Runs,
+    /// A task of the run that the line names, or of the newest.
+    Tasks,
+    /// A team, a workflow or an agent file.
+    Files(Kind),
+    /// A program that can play a role.
+    Programs,
 }
+
+/// Words and what they are about.
+pub type Names = Vec<(String, String)>;
 
 /// One candidate.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,28 +43,25 @@ pub struct Candidate {
     pub what: Option<String>,
 }
 
-impl Live {
-    /// Asks the repository, without failing: what can't be read is not offered.
-    #[must_use]
-    pub fn read(reads: &dyn Reads, words: &[OsString]) -> Self {
-        let rows = reads.runs().unwrap_or_default();
-        let named = words
-            .iter()
-            .take(words.len().saturating_sub(1))
-            .filter_map(|word| word.to_str())
-            .find_map(|word| rows.iter().find(|row| row.id.as_str().starts_with(word)));
-        let tasks = named
-            .or(rows.first())
-            .and_then(|row| reads.run(&row.id).ok())
-            .map(|run| {
-                let pair =
-                    |task: &crate::domain::task::Task| (task.id.to_string(), describe(&task.title));
-                run.tasks.iter().map(pair).collect()
-            })
-            .unwrap_or_default();
-        let runs = rows.iter().map(|row| (row.id.to_string(), describe(&row.goal))).collect();
-        Self { runs, tasks }
-    }
+/// The runs of a repository; what can't be read is not offered.
+#[must_use]
+pub fn runs(reads: &dyn Reads) -> Names {
+    let rows = reads.runs().unwrap_or_default();
+    rows.iter().map(|row| (row.id.to_string(), row.goal.clone())).collect()
+}
+
+/// The tasks of the run that one of the words names, or of the newest.
+#[must_use]
+pub fn tasks(reads: &dyn Reads, words: &[OsString]) -> Names {
+    let rows = reads.runs().unwrap_or_default();
+    let named = words
+        .iter()
+        .take(words.len().saturating_sub(1))
+        .filter_map(|word| word.to_str())
+        .find_map(|word| rows.iter().find(|row| row.id.as_str().starts_with(word)));
+    let run = named.or(rows.first()).and_then(|row| reads.run(&row.id).ok());
+    let tasks = run.map(|run| run.tasks).unwrap_or_default();
+    tasks.into_iter().map(|task| (task.id.to_string(), task.title)).collect()
 }
 
 fn describe(text: &str) -> String {
@@ -63,18 +70,27 @@ fn describe(text: &str) -> String {
 
 /// The candidates for the last of `words`, which follow `git crew`.
 #[must_use]
-pub fn candidates(words: &[OsString], live: Live) -> Vec<Candidate> {
+pub fn candidates(words: &[OsString], ask: &dyn Fn(Topic) -> Names) -> Vec<Candidate> {
     let words: Vec<&str> = words.iter().map(|word| word.to_str().unwrap_or("")).collect();
     let (current, before) = words.split_last().map_or(("", &[][..]), |(last, rest)| (*last, rest));
     let root = super::command();
     let place = walk(&root, before);
-    let mut all = match place.value_of {
-        Some(option) => values(option),
-        None if place.rest_is_foreign => Vec::new(),
-        None if current.starts_with('-') => options(place.command),
-        None => words_of(&place, live),
+    let inline = current.split_once('=').filter(|(option, _)| option.starts_with("--"));
+    let mut all = match (place.value_of, inline) {
+        (Some(option), _) => values(option, ask),
+        (None, _) if place.rest_is_foreign => Vec::new(),
+        (None, Some((option, _))) => takes_value(place.command, option)
+            .map(|arg| values(arg, ask))
+            .unwrap_or_default()
+            .into_iter()
+            .map(|value| Candidate { word: format!("{option}={}", value.word), ..value })
+            .collect(),
+        (None, None) if current.starts_with('-') => options(place.command),
+        (None, None) => words_of(&place, ask),
     };
-    all.retain(|candidate| candidate.word.starts_with(current));
+    // bash makes a word of the '=' in '--team=de'.
+    let begun = if current == "=" { "" } else { current };
+    all.retain(|candidate| candidate.word.starts_with(begun));
     all
 }
 
@@ -83,12 +99,18 @@ struct Place<'a> {
     command: &'a Command,
     value_of: Option<&'a Arg>,
     positionals: usize,
+    /// What the command above the current one is about.
+    kind: Option<Kind>,
     rest_is_foreign: bool,
 }
 
 fn walk<'a>(root: &'a Command, words: &[&str]) -> Place<'a> {
-    let mut place = Place { command: root, value_of: None, positionals: 0, rest_is_foreign: false };
+    let mut place =
+        Place { command: root, value_of: None, positionals: 0, kind: None, rest_is_foreign: false };
     for word in words {
+        if *word == "=" && place.value_of.is_some() {
+            continue;
+        }
         if place.value_of.take().is_some() {
             continue;
         }
@@ -98,6 +120,7 @@ fn walk<'a>(root: &'a Command, words: &[&str]) -> Place<'a> {
             place.value_of = takes_value(place.command, word);
         } else if let Some(sub) = place.command.find_subcommand(word) {
             place.command = sub;
+            place.kind = Kind::ALL.into_iter().find(|kind| kind.folder() == *word).or(place.kind);
             place.positionals = 0;
         } else {
             place.positionals += 1;
@@ -114,7 +137,16 @@ fn takes_value<'a>(command: &'a Command, word: &str) -> Option<&'a Arg> {
     command.get_arguments().find(named).filter(|arg| arg.get_action().takes_values())
 }
 
-fn values(arg: &Arg) -> Vec<Candidate> {
+fn values(arg: &Arg, ask: &dyn Fn(Topic) -> Names) -> Vec<Candidate> {
+    let topic = match arg.get_id().as_str() {
+        "team" => Some(Topic::Files(Kind::Team)),
+        "workflow" => Some(Topic::Files(Kind::Workflow)),
+        "agent" => Some(Topic::Programs),
+        _ => None,
+    };
+    if let Some(topic) = topic {
+        return named(ask, topic);
+    }
     arg.get_possible_values()
         .iter()
         .map(|value| Candidate {
@@ -135,7 +167,7 @@ fn options(command: &Command) -> Vec<Candidate> {
         .collect()
 }
 
-fn words_of(place: &Place<'_>, live: Live) -> Vec<Candidate> {
+fn words_of(place: &Place<'_>, ask: &dyn Fn(Topic) -> Names) -> Vec<Candidate> {
     let mut all: Vec<Candidate> = place
         .command
         .get_subcommands()
@@ -150,17 +182,22 @@ fn words_of(place: &Place<'_>, live: Live) -> Vec<Candidate> {
         positionals.last().filter(|arg| matches!(arg.get_action(), clap::ArgAction::Append))
     });
     let Some(next) = next else { return all };
-    match next.get_id().as_str() {
-        "run" => all.extend(live.runs.into_iter().map(live_word)),
-        "task" | "tasks" => all.extend(live.tasks.into_iter().map(live_word)),
-        "command" => all.extend(words_of(&walk(&super::command(), &[]), Live::default())),
-        _ => all.extend(values(next)),
+    match (next.get_id().as_str(), place.kind) {
+        ("run", _) => all.extend(named(ask, Topic::Runs)),
+        ("task" | "tasks", _) => all.extend(named(ask, Topic::Tasks)),
+        ("command", _) => all.extend(words_of(&walk(&super::command(), &[]), ask)),
+        ("name" | "files", Some(kind)) => all.extend(named(ask, Topic::Files(kind))),
+        _ => all.extend(values(next, ask)),
     }
     all
 }
 
-fn live_word((word, what): (String, String)) -> Candidate {
-    Candidate { word, what: Some(what).filter(|what| !what.is_empty()) }
+fn named(ask: &dyn Fn(Topic) -> Names, topic: Topic) -> Vec<Candidate> {
+    let candidate = |(word, about): (String, String)| {
+        let what = Some(describe(&about)).filter(|what| !what.is_empty());
+        Candidate { word, what }
+    };
+    ask(topic).into_iter().map(candidate).collect()
 }
 
 #[cfg(test)]
@@ -168,12 +205,19 @@ mod tests {
     use super::*;
 
     fn offered(line: &str) -> Vec<String> {
-        let live = Live {
-            runs: vec![("7kq2-fix".into(), "fix".into()), ("9abc-x".into(), String::new())],
-            tasks: vec![("plan".into(), "Plan".into())],
+        let pairs = |words: &[&str]| {
+            words.iter().map(|word| ((*word).to_owned(), "about".to_owned())).collect()
+        };
+        let ask = |topic| match topic {
+            Topic::Runs => pairs(&["7kq2-fix", "9abc-x"]),
+            Topic::Tasks => pairs(&["plan"]),
+            Topic::Files(Kind::Team) => pairs(&["default", "mine"]),
+            Topic::Files(Kind::Workflow) => pairs(&["default", "review"]),
+            Topic::Files(Kind::Agent) => pairs(&["explorer"]),
+            Topic::Programs => pairs(&["claude", "sh"]),
         };
         let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
-        candidates(&words, live).into_iter().map(|candidate| candidate.word).collect()
+        candidates(&words, &ask).into_iter().map(|candidate| candidate.word).collect()
     }
 
     #[test]
@@ -187,6 +231,15 @@ mod tests {
         assert_eq!(offered("completions "), ["bash", "zsh", "fish"]);
         assert_eq!(offered("help sho"), ["show"]);
         assert_eq!(offered("diff 7kq2-fix -- "), [""; 0]);
+        assert_eq!(offered("run --team m"), ["mine"]);
+        assert_eq!(offered("run --team=m"), ["--team=mine"]);
+        assert_eq!(offered("run --team = m"), ["mine"], "as bash splits it");
+        assert_eq!(offered("run --team ="), ["default", "mine"], "as bash splits it");
+        assert_eq!(offered("run --workflow "), ["default", "review"]);
+        assert_eq!(offered("run --agent "), ["claude", "sh"]);
+        assert_eq!(offered("teams show d"), ["default"]);
+        assert_eq!(offered("workflows check review r"), ["review"]);
+        assert_eq!(offered("agents show "), ["explorer"]);
         assert!(!offered("").contains(&"__complete".to_owned()));
     }
 }

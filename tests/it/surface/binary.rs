@@ -95,25 +95,6 @@ fn completion_scripts_ask_the_program() {
         assert_eq!(code, Some(0));
         assert!(script.contains("__complete"), "{shell}");
     }
-    let script = run(&mut crew(&["completions", "bash"])).1;
-    let ask = format!(
-        "{script}\nCOMP_WORDS=(git-crew sta); COMP_CWORD=1; __git_crew_alone; echo \"${{COMPREPLY[*]}}\"\n\
-         words=(git -C x crew comp); cword=4; _git_crew; echo \"${{COMPREPLY[*]}}\"\n\
-         words=(git crew show -); cword=3; _git_crew; echo \"${{COMPREPLY[*]}}\"\n"
-    );
-    let program = std::path::Path::new(env!("CARGO_BIN_EXE_git-crew"));
-    let folder = program.parent().and_then(|path| path.to_str()).expect("UTF-8");
-    let path = std::env::var("PATH").unwrap_or_default();
-    let mut bash = Command::new("bash");
-    bash.args(["--norc", "-c", &ask]).env("PATH", format!("{folder}:{path}"));
-    let Ok(said) = bash.output() else {
-        let skipped = std::io::Write::write_all(&mut std::io::stderr(), b"skipped: no bash here\n");
-        return skipped.expect("standard error is open");
-    };
-    let said = String::from_utf8(said.stdout).expect("UTF-8");
-    let lines: Vec<&str> = said.lines().collect();
-    assert_eq!(lines[..2], ["status", "completions"]);
-    assert!(lines[2].contains("--prompt"), "{said}");
 }
 
 #[test]

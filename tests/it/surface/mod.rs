@@ -8,3 +8,4 @@ mod outputs;
 mod place;
 mod real;
 mod reference;
+mod shells;

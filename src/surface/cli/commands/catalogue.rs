@@ -12,6 +12,7 @@ use crate::domain::{agent_file, team, workflow};
 use crate::engine::place::{self, Place, PlaceError};
 use crate::store::StoreError;
 use crate::surface::cli::attended;
+use crate::surface::cli::complete::Names;
 use crate::surface::cli::ctx::Ctx;
 use crate::surface::exit::Exit;
 use crate::surface::fault::Fault;
@@ -110,6 +111,25 @@ impl Around {
         };
         Ok(Some(place.agents()?.into_iter().map(program).collect()))
     }
+}
+
+/// The names of a kind and what each is for.
+///
+/// # Errors
+/// As [`run`].
+pub fn names(ctx: &Ctx<'_>, kind: Kind) -> Result<Names, Fault> {
+    let library = Around::look(ctx)?.library;
+    let items = library.list(kind)?.into_iter().map(|one| item(&library, kind, one));
+    items.map(|item| item.map(|item| (item.name, item.description))).collect()
+}
+
+/// The names of the programs that are configured and their command lines.
+///
+/// # Errors
+/// As [`run`].
+pub fn programs(ctx: &Ctx<'_>) -> Result<Names, Fault> {
+    let programs = Around::look(ctx)?.programs(Kind::Agent)?.unwrap_or_default();
+    Ok(programs.into_iter().map(|one| (one.name, one.command.unwrap_or_default())).collect())
 }
 
 fn list(ctx: &mut Ctx<'_>, around: &Around, kind: Kind) -> Result<Exit, Fault> {

@@ -2,7 +2,8 @@
 
 use std::ffi::OsString;
 
-use crate::surface::cli::complete::{self, Live};
+use crate::surface::cli::commands::catalogue;
+use crate::surface::cli::complete::{self, Topic};
 use crate::surface::cli::ctx::Ctx;
 use crate::surface::exit::Exit;
 use crate::surface::fault::Fault;
@@ -21,12 +22,19 @@ pub struct Args {
 /// # Errors
 /// Only when nobody reads it.
 pub fn run(ctx: &mut Ctx<'_>, args: &Args) -> Result<Exit, Fault> {
-    let live = match ctx.reads() {
-        Ok(reads) => Live::read(reads, &args.words),
-        Err(_) => Live::default(),
+    let ask = |topic| {
+        let here = || ctx.reads().ok();
+        match topic {
+            Topic::Runs => here().map(complete::runs),
+            Topic::Tasks => here().map(|reads| complete::tasks(reads, &args.words)),
+            Topic::Files(kind) => catalogue::names(ctx, kind).ok(),
+            Topic::Programs => catalogue::programs(ctx).ok(),
+        }
+        .unwrap_or_default()
     };
+    let found = complete::candidates(&args.words, &ask);
     let mut lines = String::new();
-    for candidate in complete::candidates(&args.words, live) {
+    for candidate in found {
         lines.push_str(&candidate.word);
         if let Some(what) = candidate.what {
             lines.push('\t');
