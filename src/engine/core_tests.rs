@@ -154,3 +154,23 @@ fn an_agent_that_ignores_a_cancellation_is_killed_soon() {
     assert!(world.core.step(&run, at(1500), Input::Tick).contains(&kill));
     assert!(!world.core.step(&run, at(1600), Input::Tick).contains(&kill), "once is enough");
 }
+
+#[test]
+fn a_stop_counts_first_whatever_came_in_before_it() {
+    let mut world = World::new(plan(vec![task("a", &[], &[]), task("b", &[], &[])], 2), &[]);
+    let run = world.run.clone();
+    let moment = Moment { now: Timestamp(9), jitter: 0.0 };
+    let effects = world.core.step(&run, moment, Input::Begin);
+    let mut inputs: Vec<Input> =
+        effects.into_iter().filter_map(|effect| world.perform(effect)).collect();
+    assert_eq!(inputs.len(), 2, "both are prepared");
+    inputs.push(Input::Stop(Stop::Interrupt));
+    let effects = world.core.step_all(&run, moment, inputs);
+    let started = effects.iter().any(|effect| match effect {
+        Effect::Write { events, .. } => {
+            events.iter().any(|event| matches!(event, EventKind::AttemptStarted { .. }))
+        }
+        effect => matches!(effect, Effect::Launch { .. } | Effect::Prepare { .. }),
+    });
+    assert!(!started, "{effects:?}");
+}

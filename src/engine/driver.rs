@@ -117,9 +117,15 @@ impl Driver {
         while self.finish.is_none() {
             let wake = self.wake.unwrap_or_else(far);
             let deadline = self.deadline.unwrap_or_else(far);
+            // In this order: a stop is heard before anything that might start more,
+            // and the ticks, which come seldom, before inputs, which may never end.
             let input = tokio::select! {
-                Some(input) = self.inputs.recv() => input,
+                biased;
                 Some(Interrupt) = interrupts.recv() => Input::Stop(Stop::Interrupt),
+                () = sleep_until(deadline) => {
+                    self.deadline = None;
+                    Input::Stop(Stop::Fail("the run's time was up (--max-time)".to_owned()))
+                }
                 _ = look.tick() => match self.look() {
                     Some(input) => input,
                     None => continue,
@@ -132,10 +138,7 @@ impl Driver {
                     self.wake = None;
                     Input::Tick
                 }
-                () = sleep_until(deadline) => {
-                    self.deadline = None;
-                    Input::Stop(Stop::Fail("the run's time was up (--max-time)".to_owned()))
-                }
+                Some(input) = self.inputs.recv() => input,
             };
             self.feed(input).await;
         }

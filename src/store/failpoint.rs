@@ -2,8 +2,9 @@
 //!
 //! `CREW_FAIL="append.renamed:kill"` kills the process with `SIGKILL` at that
 //! point, `:stop` stops it, `:panic` panics there, `:err` makes the point answer an I/O error, `:full`
-//! an out-of-space error. `append.renamed@3:kill` waits for the third hit. A
-//! list is separated by commas. Without the feature a point compiles to nothing.
+//! an out-of-space error, `:wait-300` waits as many milliseconds.
+//! `append.renamed@3:kill` is for the third hit, `@*` for all. A list is separated
+//! by commas. Without the feature a point compiles to nothing.
 //!
 //! `CREW_MUTANT="no-cas"` takes one rule of the store away, so that a test can
 //! show that its absence would be noticed. Without the feature no rule can be.
@@ -54,7 +55,8 @@ mod armed {
     use nix::unistd::getpid;
 
     struct Arm {
-        at: u32,
+        /// The hit that counts; `None` for all.
+        at: Option<u32>,
         deed: String,
     }
 
@@ -70,7 +72,8 @@ mod armed {
     fn parse(one: &str) -> Option<(String, Arm)> {
         let (point, deed) = one.rsplit_once(':')?;
         let (name, at) = point.split_once('@').unwrap_or((point, "1"));
-        Some((name.to_owned(), Arm { at: at.parse().ok()?, deed: deed.to_owned() }))
+        let at = if at == "*" { None } else { Some(at.parse().ok()?) };
+        Some((name.to_owned(), Arm { at, deed: deed.to_owned() }))
     }
 
     fn count(name: &str) -> u32 {
@@ -92,7 +95,12 @@ mod armed {
 
     pub(super) fn hit(name: &str) -> io::Result<()> {
         let Some(arm) = arms().get(name) else { return Ok(()) };
-        if count(name) != arm.at {
+        let hit = count(name);
+        if arm.at.is_some_and(|at| at != hit) {
+            return Ok(());
+        }
+        if let Some(ms) = arm.deed.strip_prefix("wait-").and_then(|ms| ms.parse().ok()) {
+            std::thread::sleep(std::time::Duration::from_millis(ms));
             return Ok(());
         }
         match arm.deed.as_str() {

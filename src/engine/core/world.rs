@@ -156,7 +156,7 @@ impl World {
     }
 
     #[expect(clippy::too_many_lines, reason = "one arm per effect")]
-    fn perform(&mut self, effect: Effect) -> Option<Input> {
+    pub(super) fn perform(&mut self, effect: Effect) -> Option<Input> {
         match effect {
             Effect::Write { events, .. } => {
                 events.into_iter().for_each(|event| self.write(event));

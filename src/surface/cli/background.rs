@@ -42,8 +42,14 @@ pub fn start(ctx: &mut Ctx<'_>) -> Result<Exit, Fault> {
         return Ok(Exit::Ok);
     }
     // It has told its error on the log, in the words a person would have seen.
-    ctx.out.story(&Line::plain(begun.story.trim_end()));
-    Ok(Exit::from_code(begun.code.unwrap_or(70)))
+    for line in begun.story.lines() {
+        ctx.out.story(&Line::plain(line));
+    }
+    match begun.code {
+        Some(code) => Ok(Exit::from_code(code)),
+        None => Err(Fault::new(Exit::Internal, "the run is not confirmed: its process was killed")
+            .hint("see whether it had begun: git crew status")),
+    }
 }
 
 /// In the background: says that the run exists, then lets go of the terminal.

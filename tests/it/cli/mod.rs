@@ -7,6 +7,7 @@
 mod agents;
 mod control;
 mod crash;
+mod crowded;
 mod damage;
 mod demo;
 mod files;
