@@ -124,7 +124,7 @@ fn a_second_attempt_with_results() {
     <<< abababababababababababababababab
     changed: src/a.rs
 
-    The hinge is loose.\u{1b}[2J
+    The hinge is loose.\x1b[2J
     abababababababababababababababab >>>
 
     # Why the last attempt failed
