@@ -147,3 +147,43 @@ pub(crate) fn messages(store: &dyn Chains, name: &RefName) -> Vec<String> {
     all.reverse();
     all
 }
+
+/// A mounted file system that goes with the value; `None` where mounting is not
+/// allowed.
+pub(crate) struct Mount(tempfile::TempDir);
+
+impl Mount {
+    pub(crate) fn new(args: &[&str]) -> Option<Self> {
+        let dir = tempfile::tempdir().unwrap();
+        let output = std::process::Command::new("mount").args(args).arg(dir.path()).output();
+        match output {
+            Ok(output) if output.status.success() => Some(Self(dir)),
+            Ok(output) => {
+                println!("skipped: mount: {}", String::from_utf8_lossy(&output.stderr).trim());
+                None
+            }
+            Err(error) => {
+                println!("skipped: mount: {error}");
+                None
+            }
+        }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg(self.0.path()).status();
+    }
+}
+
+/// How much a test does: what this variable of the environment says, else the
+/// few of a quick run. `.ci/run` asks for more.
+pub(crate) fn asked(name: &str, default: u64) -> u64 {
+    #[expect(clippy::disallowed_methods, reason = "a test is told how much it is to do")]
+    let asked = std::env::var(name).ok().and_then(|text| text.parse().ok());
+    asked.unwrap_or(default)
+}

@@ -1,4 +1,4 @@
-//! Objects that vanish or break, and disks that are full or lose power.
+//! Objects that vanish or break, and disks that are full.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use git_crew::domain::id::Oid;
 use git_crew::store::{Chains, GitStore, Options, StoreError, Swap};
 
-use super::fixture::{Repo, entry, entry_with, holder, messages, open, run_ref};
+use super::fixture::{Mount, Repo, entry, entry_with, holder, messages, open, run_ref};
 
 fn loose(git_dir: &Path, id: &Oid) -> PathBuf {
     let (folder, file) = id.as_str().split_at(2);
@@ -71,7 +71,7 @@ fn a_hole_that_nobody_can_fill_is_damage_by_name() {
 }
 
 /// Says that the machine was started again since `since`.
-fn reboot(git_dir: &Path, since: SystemTime) {
+pub(super) fn reboot(git_dir: &Path, since: SystemTime) {
     let marker = git_dir.join("crew/boot");
     std::fs::write(&marker, "another boot\n").unwrap();
     std::fs::File::options().write(true).open(&marker).unwrap().set_modified(since).unwrap();
@@ -103,38 +103,6 @@ fn after_a_reboot_broken_objects_are_out_of_the_way() {
     assert_eq!(std::fs::read_dir(quarantine).unwrap().count(), 1);
     std::fs::remove_file(old).unwrap();
     repo.fsck();
-}
-
-/// A mounted file system that goes with the value; `None` where mounting is not
-/// allowed.
-struct Mount(tempfile::TempDir);
-
-impl Mount {
-    fn new(args: &[&str]) -> Option<Self> {
-        let dir = tempfile::tempdir().unwrap();
-        let output = std::process::Command::new("mount").args(args).arg(dir.path()).output();
-        match output {
-            Ok(output) if output.status.success() => Some(Self(dir)),
-            Ok(output) => {
-                println!("skipped: mount: {}", String::from_utf8_lossy(&output.stderr).trim());
-                None
-            }
-            Err(error) => {
-                println!("skipped: mount: {error}");
-                None
-            }
-        }
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-}
-
-impl Drop for Mount {
-    fn drop(&mut self) {
-        let _ = std::process::Command::new("umount").arg(self.0.path()).status();
-    }
 }
 
 #[test]
@@ -184,86 +152,4 @@ fn a_read_only_repository_can_be_read_and_says_so() {
     assert_eq!(messages(&store, &name), ["1"]);
     let refused = store.append(&name, Some(&one), &[entry("2")]);
     assert!(matches!(refused, Err(StoreError::ReadOnly { .. })), "{refused:?}");
-}
-
-mod power {
-    use super::super::child::Orders;
-    use super::super::race::check_at;
-    use super::{Mount, reboot};
-    use std::os::fd::AsRawFd;
-    use std::path::Path;
-    use std::time::{Duration, SystemTime};
-
-    /// `EXT4_IOC_SHUTDOWN`: nothing is written any more, as after a power cut.
-    fn cut_power(mount: &Path, flags: u32) {
-        const SHUTDOWN: u64 = 0x8004_587d;
-        let root = std::fs::File::open(mount).unwrap();
-        #[expect(unsafe_code, reason = "there is no safe name for this ioctl")]
-        // SAFETY: the file is open and the ioctl reads one u32 behind the pointer.
-        let answer = unsafe { nix::libc::ioctl(root.as_raw_fd(), SHUTDOWN as _, &raw const flags) };
-        assert_eq!(answer, 0, "{}", std::io::Error::last_os_error());
-    }
-
-    /// Twenty cuts at times that are spread over the appends, with and without
-    /// the journal flushed first; after each the machine "starts again".
-    #[test]
-    fn a_power_cut_takes_nothing_acknowledged() {
-        let place = tempfile::tempdir().unwrap();
-        let image = place.path().join("disk");
-        std::fs::File::create(&image).unwrap().set_len(96 << 20).unwrap();
-        let made = std::process::Command::new("mkfs.ext4").arg("-q").arg(&image).output();
-        if !made.is_ok_and(|made| made.status.success()) {
-            println!("skipped: no mkfs.ext4");
-            return;
-        }
-        let image = image.to_str().unwrap();
-        let args = ["-o", "loop,commit=300", image];
-        let began = SystemTime::now();
-        let mut writers: Vec<Orders> = Vec::new();
-        for cut in 0..20u32 {
-            let Some(mount) = Mount::new(&args) else { return };
-            let repo = mount.path().join("repo");
-            if cut == 0 {
-                std::fs::create_dir(&repo).unwrap();
-                super::super::fixture::git(&repo, &["init", "-q"]);
-                nix::unistd::sync();
-            }
-            let mut now: Vec<Orders> = Vec::new();
-            for n in 0..3 {
-                let run = if n < 2 { format!("aaaa-{cut}") } else { "bbbb-own".into() };
-                let orders = Orders::new(&repo, &format!("h{cut}-{n}"), &run);
-                let acks = place.path().join(format!("acks-{cut}-{n}"));
-                now.push(Orders { acks, events: 100_000, seconds: 20, ..orders });
-            }
-            let children: Vec<_> = now.iter().map(Orders::spawn).collect();
-            std::thread::sleep(Duration::from_millis(150 + u64::from(cut * 37 % 400)));
-            cut_power(mount.path(), 1 + cut % 2);
-            for child in children {
-                // It fails at whatever it was doing, or is still at its start.
-                drop(child.wait_with_output().unwrap());
-            }
-            drop(mount);
-            let Some(mount) = Mount::new(&args) else { return };
-            let repo = mount.path().join("repo");
-            for orders in writers.iter_mut().chain(&mut now) {
-                orders.repo.clone_from(&repo);
-            }
-            writers.extend(now);
-            if repo.join(".git/crew/boot").exists() {
-                reboot(&repo.join(".git"), began);
-            }
-            let acks = place.path().join(format!("acks-{cut}-after"));
-            let after =
-                Orders { acks, events: 2, ..Orders::new(&repo, &format!("h{cut}-a"), "bbbb-own") };
-            let end = after.spawn().wait_with_output().unwrap();
-            writers.push(after);
-            let recent: Vec<Orders> = writers.iter().rev().take(8).cloned().collect();
-            check_at(&repo, &recent);
-            let errors = String::from_utf8_lossy(&end.stderr);
-            assert!(end.status.success(), "the writer after the cut failed: {errors}");
-            if cut == 19 {
-                println!("{} acknowledged over 20 cuts", check_at(&repo, &writers));
-            }
-        }
-    }
 }

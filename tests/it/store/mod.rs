@@ -14,6 +14,7 @@ mod loose;
 #[cfg(feature = "failpoints")]
 mod mutants;
 mod packs;
+mod power;
 mod race;
 #[cfg(target_os = "linux")]
 mod syncs;
