@@ -2,6 +2,8 @@
 //! `failpoints`, at every named step; then another process goes on.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -10,8 +12,9 @@ use git_crew::domain::attempt::Ending;
 use git_crew::domain::event::Event;
 
 use super::processes::signal;
-use super::sandbox::{Sandbox, said, step};
+use super::sandbox::{Sandbox, said, step, until};
 use super::story;
+use crate::store::fixture::asked;
 
 /// Eight tasks, six of them side by side; each notes its attempt outside.
 fn eight() -> Sandbox {
@@ -122,44 +125,120 @@ fn settled(sandbox: &Sandbox, id: &str, what: &str) {
     assert!(count(&format!("{id}: begun")) <= 1, "{what}: {journal}");
 }
 
-/// Kills the run after this long, and goes on.
-fn killed_after(ms: u64) {
-    let sandbox = eight();
-    let child = sandbox.start(&[]);
-    std::thread::sleep(Duration::from_millis(ms));
-    signal(&child, Signal::SIGKILL);
-    let ended = said(child);
-    goes_on(&sandbox, &format!("killed after {ms} ms ({:?})", ended.code));
+/// Eight tasks that begin at once and end one after the other.
+fn abreast() -> Sandbox {
+    let sandbox = Sandbox::new();
+    let (begun, log) = (sandbox.outside("begun"), sandbox.outside("effects"));
+    let (begun, log) = (begun.display(), log.display());
+    let steps = (0..8).map(|n| {
+        let check = format!("check: test -s t{n}");
+        let keys: &[&str] = if n % 2 == 0 { &[&check] } else { &[] };
+        let own = if n == 3 { "git commit -q --allow-empty -m own; " } else { "" };
+        let script = format!(
+            "echo t{n} >>{begun}; {own}echo t{n} >t{n}; sleep {wait}; \
+             echo $CREW_TASK@$CREW_ATTEMPT >>{log}",
+            wait = 0.5 + f64::from(n) / 10.0
+        );
+        step(&format!("t{n}"), keys, &script)
+    });
+    sandbox.workflow(&steps.collect::<Vec<_>>());
+    // All of the user's refs are packed: packing ours as well changes no file of
+    // the user's.
+    sandbox.by_user(|sandbox| sandbox.git(&["pack-refs", "--all"]));
+    sandbox
 }
 
-/// Moments of this part of the first seconds, by the clock's last digits.
-fn moments(part: u64) {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    let mut seed = u64::from(now.subsec_nanos()) | 1;
-    for _ in 0..5 {
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        killed_after(part * 500 + (seed >> 33) % 500);
+/// When a run is killed.
+#[derive(Clone, Copy, Debug)]
+enum Moment {
+    /// So long after its process began.
+    Begun(Duration),
+    /// So long after all eight tasks were at work; the refs of the run were
+    /// packed then, or not.
+    Abreast(Duration, bool),
+}
+
+impl Moment {
+    /// The moment of the kill with this number: the seed says it all.
+    fn draw(seed: u64, number: u64) -> Self {
+        // SplitMix64, for numbers that look unrelated.
+        let mut state = seed.wrapping_add(number.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        state = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        state = (state ^ (state >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        let drawn = state ^ (state >> 31);
+        let within = |ms: u64| Duration::from_millis((drawn >> 8) % ms);
+        match drawn % 4 {
+            0 => Self::Begun(within(1_000)),
+            kind => Self::Abreast(within(1_400), kind != 1),
+        }
     }
 }
 
-#[test]
-fn killed_in_its_first_moments() {
-    moments(0);
+/// How many attempts were open when the process died; `None` when it died before
+/// its run was acknowledged.
+fn killed_at_moment(moment: Moment) -> Option<usize> {
+    let sandbox = abreast();
+    let mut child = sandbox.start(&[]);
+    let wait = match moment {
+        Moment::Begun(wait) => wait,
+        Moment::Abreast(wait, packs) => {
+            let begun = sandbox.outside("begun");
+            until("eight tasks at work", || {
+                assert_eq!(child.try_wait().unwrap(), None, "it ended too early");
+                let lines = std::fs::read_to_string(&begun).unwrap_or_default();
+                (lines.lines().count() == 8).then_some(())
+            });
+            if packs {
+                sandbox.git(&["pack-refs", "--all"]);
+                let packed = std::fs::read_to_string(sandbox.common().join("packed-refs"));
+                assert!(packed.unwrap().contains(" refs/crew/runs/"), "nothing of ours is packed");
+            }
+            wait
+        }
+    };
+    std::thread::sleep(wait);
+    signal(&child, Signal::SIGKILL);
+    let ended = said(child);
+    let open = runs(&sandbox).first().map(|id| {
+        let text = sandbox.git(&["show", &format!("refs/crew/runs/{id}:run.json")]);
+        let (run, _) = git_crew::store::codec::decode_run(text.as_bytes()).unwrap();
+        run.tasks.iter().filter(|task| task.open().is_some()).count()
+    });
+    goes_on(&sandbox, &format!("killed at {moment:?} ({:?}, {open:?} open)", ended.code));
+    open
 }
 
+/// `CREW_KILLS` kills, or these few, several runs side by side since a run mostly
+/// waits. `CREW_KILL_SEED` repeats the moments of a test that failed.
 #[test]
-fn killed_while_it_fans_out() {
-    moments(1);
-}
-
-#[test]
-fn killed_while_all_work() {
-    moments(2);
-}
-
-#[test]
-fn killed_near_its_end() {
-    moments(3);
+fn killed_at_random_times_with_eight_tasks_in_flight() {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let seed = asked("CREW_KILL_SEED", u64::from(now.subsec_nanos()));
+    let kills = asked("CREW_KILLS", 16);
+    println!("{kills} kills with CREW_KILL_SEED={seed}");
+    let (next, open, failed) = (AtomicU64::new(0), Mutex::new(BTreeMap::new()), Mutex::default());
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number >= kills {
+                        return;
+                    }
+                    let moment = Moment::draw(seed, number);
+                    match std::panic::catch_unwind(|| killed_at_moment(moment)) {
+                        Ok(found) => *open.lock().unwrap().entry(found).or_insert(0u64) += 1,
+                        Err(_) => Vec::push(&mut failed.lock().unwrap(), (number, moment)),
+                    }
+                }
+            });
+        }
+    });
+    let open = open.into_inner().unwrap();
+    println!("open attempts at the kill, and how often: {open:?}");
+    let failed: Vec<(u64, Moment)> = failed.into_inner().unwrap();
+    assert!(failed.is_empty(), "repeat with CREW_KILL_SEED={seed} CREW_KILLS={kills}: {failed:?}");
+    assert!(open.keys().any(|open| *open > Some(0)), "no kill hit a task at work: {open:?}");
 }
 
 #[test]
