@@ -256,54 +256,87 @@ fn nobody_kills_it() {
 mod failpoints {
     use super::*;
 
+    /// Eight tasks that print and are checked, each after the one before it: many
+    /// small appends, where the events of tasks abreast would share one.
+    fn chain() -> Sandbox {
+        let sandbox = Sandbox::new();
+        let log = sandbox.outside("effects").display().to_string();
+        let steps = (0..8).map(|n| {
+            let (check, needs) =
+                (format!("check: test -s t{n}"), format!("dependsOn: t{}", (n + 7) % 8));
+            let keys: &[&str] = if n == 0 { &[&check] } else { &[&check, &needs] };
+            let script =
+                format!("echo at work; echo t{n} >t{n}; echo $CREW_TASK@$CREW_ATTEMPT >>{log}");
+            step(&format!("t{n}"), keys, &script)
+        });
+        sandbox.workflow(&steps.collect::<Vec<_>>());
+        sandbox
+    }
+
     /// Kills the run at a point; `false` when it is never reached.
-    fn killed_at(point: &str) -> bool {
-        let sandbox = eight();
+    fn killed_at(sandbox: &Sandbox, point: &str) -> bool {
         let crew = sandbox.at(sandbox.user()).env("CREW_FAIL", &format!("{point}:kill"));
         let ended = crew.run(&["run", "--team", "t", "do it"]);
         if ended.code.is_some() {
             ended.exits(0);
             return false;
         }
-        goes_on(&sandbox, point);
+        goes_on(sandbox, point);
         true
     }
 
-    fn reached(points: &[&str]) {
-        for point in points {
-            assert!(killed_at(point), "{point} was not reached");
+    /// Some points side by side: a run mostly waits.
+    fn each_reached(workload: fn() -> Sandbox, points: &[String]) {
+        for points in points.chunks(4) {
+            std::thread::scope(|scope| {
+                for point in points {
+                    scope.spawn(move || {
+                        assert!(killed_at(&workload(), point), "{point} was not reached");
+                    });
+                }
+            });
         }
+    }
+
+    /// Points of a run, each at these hits.
+    fn reached(points: &[&str], hits: &[u32]) {
+        let at = |point: &&str| hits.iter().map(|hit| format!("{point}@{hit}")).collect::<Vec<_>>();
+        each_reached(eight, &points.iter().flat_map(at).collect::<Vec<_>>());
     }
 
     #[test]
     fn killed_at_every_step_of_an_append() {
-        for name in ["object.fill", "object.written", "object.placed"] {
-            reached(&[name, &format!("{name}@9"), &format!("{name}@60")]);
-        }
+        reached(&["object.fill", "object.written", "object.placed"], &[1, 9, 60]);
     }
+
+    const SWAP: [&str; 5] =
+        ["recent.recorded", "swap.locked", "swap.written", "swap.renamed", "swap.synced"];
 
     #[test]
     fn killed_at_every_step_of_a_swap() {
-        for name in
-            ["recent.recorded", "swap.locked", "swap.written", "swap.renamed", "swap.synced"]
-        {
-            reached(&[name, &format!("{name}@3"), &format!("{name}@9")]);
-        }
-        reached(&["alias.written"]);
+        reached(&SWAP, &[1, 3, 9]);
+        reached(&["alias.written"], &[1]);
+    }
+
+    #[test]
+    fn killed_at_every_step_of_a_swap_far_into_a_run() {
+        each_reached(chain, &SWAP.map(|point| format!("{point}@25")));
     }
 
     #[test]
     fn killed_at_every_step_of_an_attempt() {
-        for name in ["prepare.based", "launch.slot-made", "launch.ended", "harvest.pinned"] {
-            reached(&[name, &format!("{name}@4"), &format!("{name}@8")]);
-        }
-        reached(&["check.done", "check.done@3", "driver.wrote", "driver.wrote@5"]);
+        reached(
+            &["prepare.based", "launch.slot-made", "launch.ended", "harvest.pinned"],
+            &[1, 4, 8],
+        );
+        reached(&["check.done"], &[1, 3]);
+        reached(&["driver.wrote"], &[1, 5]);
     }
 
     #[test]
     fn killed_at_every_step_of_the_end() {
-        reached(&["merge.pinned", "books.kept", "books.told"]);
-        reached(&["remove.packed", "remove.loose", "remove.loose@4"]);
+        reached(&["merge.pinned", "books.kept", "books.told"], &[1]);
+        reached(&["remove.locked", "remove.packed", "remove.loose"], &[1, 4]);
     }
 
     #[test]
