@@ -81,7 +81,7 @@ impl Core {
         self.flights.is_empty() && !self.merging
     }
 
-    /// As [`Core::step_all`], for one thing that happened.
+    /// [`Core::step_all`] for one thing that happened.
     pub fn step(&mut self, run: &Run, moment: Moment, input: Input) -> Vec<Effect> {
         self.step_all(run, moment, vec![input])
     }
@@ -89,6 +89,11 @@ impl Core {
     /// Takes what happened, answers what to do. `run` is the newest state. What
     /// comes of all inputs is one append.
     pub fn step_all(&mut self, run: &Run, moment: Moment, mut all: Vec<Input>) -> Vec<Effect> {
+        // The events of the end were not written: it has not ended.
+        let over = self.finished && !all.iter().any(|input| matches!(input, Input::Undone(_)));
+        if over || all.is_empty() {
+            return Vec::new();
+        }
         // A stop counts first: nothing may be started beside it.
         all.sort_by_key(|input| !matches!(input, Input::Stop(_)));
         let plan = self.plan.clone();
@@ -100,10 +105,6 @@ impl Core {
             effects: Vec::new(),
             plan: &plan,
         };
-        all.retain(|input| !self.finished || matches!(input, Input::Undone(_)));
-        if all.is_empty() {
-            return Vec::new();
-        }
         all.into_iter().for_each(|input| self.take(&mut step, input));
         if let (None, Some(why)) = (&self.stop, step.run.cancel.clone()) {
             self.halt(&mut step, Stop::Cancel(why));
@@ -243,10 +244,8 @@ impl Core {
         if self.kill_at.take_if(|at| *at <= step.moment.now).is_none() {
             return;
         }
-        for task in self.flights.keys() {
-            let (task, urgency) = (task.clone(), Urgency::Kill);
-            step.effects.push(Effect::Halt { task, urgency });
-        }
+        let halt = |task: &TaskId| Effect::Halt { task: task.clone(), urgency: Urgency::Kill };
+        step.effects.extend(self.flights.keys().map(halt));
     }
 
     /// Draws every conclusion that the state alone allows, until none is left.

@@ -139,6 +139,24 @@ fn who_lost_the_run_kills_writes_nothing_and_goes() {
 }
 
 #[test]
+fn who_loses_the_run_at_its_very_end_goes_as_well() {
+    let mut world = World::new(diamond(2), &[("a", &[Act::Hang])]);
+    world.feed(Input::Begin);
+    let before = world.run.clone();
+    let moment = Moment { now: Timestamp(9), jitter: 0.0 };
+    world.core.step(&before, moment, Input::Stop(Stop::Interrupt));
+    let ended = world.ended("a".parse().expect("a slug"), 1, Act::Bad, true);
+    let effects = world.core.step(&before, moment, ended);
+    let finish = Effect::Finish(Finish::Interrupted);
+    assert!(matches!(&effects[..], [Effect::Write { .. }, last] if *last == finish), "{effects:?}");
+    // The release was refused.
+    let lost = Input::Stop(Stop::Lost("fenced".into()));
+    let inputs = vec![lost, Input::Undone(Box::new(finish))];
+    let effects = world.core.step_all(&before, moment, inputs);
+    assert_eq!(effects, [Effect::Finish(Finish::Lost("fenced".into()))], "it tries for ever");
+}
+
+#[test]
 fn an_agent_that_ignores_a_cancellation_is_killed_soon() {
     let mut world = World::new(diamond(2), &[("a", &[Act::Hang])]);
     world.feed(Input::Begin);
