@@ -33,6 +33,8 @@ pub const MAX_CONCURRENCY: u32 = 64;
 pub const MAX_STEPS: usize = 200;
 /// The team that runs when nothing names one.
 pub const TEAM: &str = "default";
+/// Worktrees that wait for further tasks.
+pub const SLOTS_MAX: usize = 8;
 /// The first wait before a retry, in milliseconds; it doubles with each.
 pub const BACKOFF_MS: u64 = 1_000;
 /// The longest wait before a retry, in milliseconds.
@@ -50,6 +52,11 @@ pub const TABLE: &[Default] = &[
     Default { name: "grace", value: "10s", doc: "from SIGTERM to SIGKILL" },
     Default { name: "maxConcurrency", value: "4", doc: "tasks that run at the same time" },
     Default { name: "crew.team", value: TEAM, doc: "the team that runs when nothing names one" },
+    Default {
+        name: "crew.slotsMax",
+        value: "8",
+        doc: "worktrees that wait for further tasks with their files in place",
+    },
     Default {
         name: "backoff",
         value: "1s",
@@ -76,6 +83,7 @@ mod tests {
         assert_eq!(span_ms(value("grace")), Ok(GRACE_MS));
         assert_eq!(value("maxConcurrency"), CONCURRENCY.to_string());
         assert_eq!(span_ms(value("backoff")), Ok(BACKOFF_MS));
+        assert_eq!(value("crew.slotsMax"), SLOTS_MAX.to_string());
         assert_eq!(value("prompt budget"), format!("{} KiB", PROMPT_BUDGET >> 10));
     }
 }

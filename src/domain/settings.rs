@@ -72,6 +72,21 @@ pub const TABLE: &[Setting] = &[
         doc: "where the worktrees of tasks are made",
     },
     Setting {
+        key: "crew.slotsMax",
+        values: "a number",
+        default: "`8`",
+        doc: "how many worktrees wait for further tasks with their files in place; `0`: each is \
+              made anew and removed. Registered worktrees (`linked`) never wait",
+    },
+    Setting {
+        key: "crew.keep",
+        values: "folders, divided by commas or spaces: a name (`target`), or a path; several \
+                 values add up",
+        default: "nothing",
+        doc: "what stays in a worktree for the next task that gets it, if the repository \
+              ignores it. The next agent trusts what the last one left there",
+    },
+    Setting {
         key: "crew.grace",
         values: "a number of seconds",
         default: "`10`",
@@ -96,6 +111,7 @@ mod tests {
         let default = |key| TABLE.iter().find(|row| row.key == key).expect("a row").default;
         assert_eq!(default("crew.team"), format!("`{}`", defaults::TEAM));
         assert_eq!(default("crew.grace"), format!("`{}`", defaults::GRACE_MS / 1000));
+        assert_eq!(default("crew.slotsMax"), format!("`{}`", defaults::SLOTS_MAX));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::domain::run::Run;
 use crate::store::holder::{self, Liveness};
 use crate::store::runs;
 use crate::world::agents::Agent;
-use crate::world::{clock, files};
+use crate::world::{clock, files, slots};
 
 use super::place::Place;
 
@@ -89,7 +89,7 @@ pub fn examine(place: &Place) -> Vec<Finding> {
     all.extend(unreadable);
     all.extend(left(place, &read));
     all.extend(worktrees(place));
-    all.extend(slots(place, &read));
+    all.extend(leftovers(place, &read));
     all.extend(keeps(place, &read));
     all.extend(agents(place));
     all.push(machine());
@@ -257,11 +257,13 @@ fn worktrees(place: &Place) -> Vec<Finding> {
     found
 }
 
-fn slots(place: &Place, runs: &[Run]) -> Vec<Finding> {
+fn leftovers(place: &Place, runs: &[Run]) -> Vec<Finding> {
     let Ok(root) = place.slots_root() else { return Vec::new() };
     let tasks = || runs.iter().flat_map(|run| &run.tasks);
     let used = |name: &str| tasks().filter_map(|task| task.open()).any(|open| open.slot == name);
-    let own = |name: &str| !name.starts_with('.') && name != "CACHEDIR.TAG";
+    // What waits in the pool is no leftover.
+    let waits = |name: &str| slots::is_pooled(&root, name);
+    let own = |name: &str| !name.starts_with('.') && name != "CACHEDIR.TAG" && !waits(name);
     let names = files::names(&root);
     let found = names.iter().filter(|name| own(name) && !used(name)).map(|name| {
         let path = root.join(name);

@@ -14,6 +14,7 @@ pub mod driver;
 pub mod io;
 pub mod judge;
 pub mod place;
+pub mod provision;
 pub mod recovery;
 pub mod scheduler;
 pub mod session;

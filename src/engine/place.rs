@@ -233,7 +233,8 @@ impl Place {
     pub fn slots(&self) -> Result<Slots, PlaceError> {
         let root = self.slots_root()?;
         let linked = self.one_of("crew.slots", &["private", "linked"], "private")? == "linked";
-        self.slots_at(&root, if linked { Kind::Linked } else { Kind::Private })
+        let kind = if linked { Kind::Linked } else { Kind::Private };
+        Ok(self.slots_at(&root, kind)?.pooled(self.pooling()?))
     }
 
     /// The folder that [`Place::slots`] will be in; nothing is made.

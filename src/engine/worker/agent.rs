@@ -1,6 +1,6 @@
 //! One attempt: make the slot, run the agent in it, harvest what it left.
 //!
-//! Whatever goes wrong, the slot is removed only after its work is in a commit
+//! Whatever goes wrong, the slot is given back only after its work is in a commit
 //! that a ref pins.
 
 use std::fs;
@@ -22,7 +22,7 @@ use crate::world::slots::Slot;
 
 use super::super::io::{Files, Input};
 use super::setting::Setting;
-use super::{Shop, blocking, folder, healed, keep, line};
+use super::{Shop, blocking, folder, healed, keep, line, slots};
 
 /// How many first and last bytes of each stream are kept.
 const KEPT: usize = 4 << 20;
@@ -80,13 +80,13 @@ pub async fn launch(
     if let Err(error) = keep::passed("launch.ended") {
         return ended(job, failed(FailureClass::Internal, line(&error)), false, None);
     }
-    blocking(move || close(&shop, job, &slot, &report)).await
+    blocking(move || close(&shop, job, slot, &report)).await
 }
 
 /// The slot with everything in it, and what to run.
 fn set_up(shop: &Shop, run: &Run, job: &Job) -> Result<(Slot, Spec), String> {
     let planned = shop.plan.task(&job.task).ok_or("no such task in the plan")?;
-    let make = || shop.slots.make(&job.base, &job.slot);
+    let make = || shop.slots.take(&job.base, &job.slot);
     let slot = healed(shop, make).map_err(|error| line(&error))?;
     keep::passed("launch.slot-made").map_err(|error| line(&error))?;
     let packet = furnish(shop, run, planned, &slot)?;
@@ -151,8 +151,8 @@ fn furnish(shop: &Shop, run: &Run, planned: &PlannedTask, slot: &Slot) -> Result
     Ok(String::from_utf8_lossy(&packet).into_owned())
 }
 
-/// Harvests, keeps, and only then removes the slot.
-fn close(shop: &Shop, job: Job, slot: &Slot, report: &Report) -> Input {
+/// Harvests, keeps, and only then gives the slot back.
+fn close(shop: &Shop, job: Job, slot: Slot, report: &Report) -> Input {
     let halted = matches!(report.stopped_by, Some(Stop::Cancelled | Stop::Killed));
     let mut files = keep::files(&job.task, &slot.outbox, report);
     // The words are a convenience, the work is not: a full disk must not cost it.
@@ -163,7 +163,7 @@ fn close(shop: &Shop, job: Job, slot: &Slot, report: &Report) -> Input {
         );
     }
     let meta = keep::meta(shop, &job.task, job.attempt, &job.agent);
-    let harvested = match healed(shop, || harvest(slot, &meta)) {
+    let harvested = match healed(shop, || harvest(&slot, &meta)) {
         Ok(harvested) => harvested,
         Err(error) => {
             let class = match &error {
@@ -187,9 +187,7 @@ fn close(shop: &Shop, job: Job, slot: &Slot, report: &Report) -> Input {
     let planned = shop.plan.task(&job.task);
     let ending = judge(report, planned, &harvested);
     let mut work = keep::adopt(&harvested);
-    if let Err(error) = shop.slots.remove(slot) {
-        work.left_out.push((slot.dir.display().to_string(), line(&error)));
-    }
+    work.left_out.extend(slots::give_back(shop, slot, report));
     ended(job, ending, halted, Some((report, work, files)))
 }
 

@@ -8,6 +8,7 @@ mod keep;
 mod merge;
 mod prepare;
 mod setting;
+mod slots;
 
 pub use self::agent::launch;
 pub use self::check::check;

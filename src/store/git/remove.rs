@@ -63,12 +63,13 @@ impl Inner {
         let path = self.ref_path(name.as_str());
         let Some(lock) = self.ref_lock(name, &path)? else { return Ok(None) };
         let Some(packed) = self.packed_lock()? else { return Ok(None) };
+        let failed = |error| StoreError::io("remove the ref", &path, error);
+        failpoint::hit("remove.locked").map_err(failed)?;
         let current = self.read_ref(name.as_str())?;
         if current != Some(expected) {
             return Ok(Some(Swap::Lost(current.map(oid))));
         }
         self.remove_packed(name)?;
-        let failed = |error| StoreError::io("remove the ref", &path, error);
         failpoint::hit("remove.packed").map_err(failed)?;
         remove_file(&path).map_err(failed)?;
         // A user who keeps logs of all refs has one of this one as well.

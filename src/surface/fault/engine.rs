@@ -138,7 +138,7 @@ impl From<SlotError> for Fault {
             SlotError::Git { source, .. } | SlotError::Repository { source, .. } => {
                 hinted(fault, source)
             }
-            SlotError::BadKey(_) => fault,
+            SlotError::BadKey(_) | SlotError::Unfit { .. } => fault,
         }
     }
 }

@@ -145,7 +145,7 @@ fn until_none(list: impl Fn() -> Vec<i32>, root: impl Fn(i32) -> bool, pause: Du
 }
 
 /// The numbers of all processes.
-fn all() -> Vec<i32> {
+pub(super) fn all() -> Vec<i32> {
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
     entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
 }

@@ -15,6 +15,9 @@ use std::fs::Metadata;
 use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
 
+use sha1::Sha1;
+use sha2::{Digest, Sha256};
+
 /// A file that is not an index that git could have written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a damaged index")]
@@ -155,6 +158,40 @@ impl Index {
         // Git does not look at the checksum of an index that it reads.
         out.extend(std::iter::repeat_n(0, self.hash));
         out
+    }
+
+    /// Takes down that the file of the entry `n` has a new time of change: it was
+    /// moved, and is otherwise as it was.
+    pub(crate) fn moved(&mut self, n: usize, file: &Metadata) {
+        #[expect(clippy::cast_possible_truncation, reason = "the index keeps the low 32 bits")]
+        #[expect(clippy::cast_sign_loss, reason = "the index keeps the low 32 bits")]
+        let changed = [file.ctime() as u32, file.ctime_nsec() as u32];
+        let Some(entry) = self.entries.get_mut(n) else { return };
+        for (word, value) in changed.into_iter().enumerate() {
+            let at = entry.range.start + 4 * word;
+            if let (Some(known), Some(bytes)) =
+                (entry.stat.get_mut(word), self.bytes.get_mut(at..at + 4))
+            {
+                *known = value;
+                bytes.copy_from_slice(&value.to_be_bytes());
+            }
+        }
+    }
+}
+
+/// Puts the right checksum at the end of an index: other programs than git do
+/// look at it.
+pub(crate) fn seal(bytes: &mut [u8], hash: usize) {
+    let Some((body, end)) = bytes.split_at_checked(bytes.len().saturating_sub(hash)) else {
+        return;
+    };
+    let sum = match end.len() {
+        32 => Sha256::digest(body).to_vec(),
+        _ => Sha1::digest(body).to_vec(),
+    };
+    let from = body.len();
+    if let Some(end) = bytes.get_mut(from..).filter(|end| end.len() == sum.len()) {
+        end.copy_from_slice(&sum);
     }
 }
 

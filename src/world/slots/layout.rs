@@ -76,8 +76,14 @@ fn write_once(path: &Path, text: &[u8]) -> Result<(), SlotError> {
 
 /// The paths of a slot, whether it is there or not.
 pub(super) fn slot(slots: &Slots, base: &Oid, key: &str) -> Result<Slot, SlotError> {
+    slot_at(slots, base, key, key)
+}
+
+/// The same for a slot whose folder has another name than its attempt.
+pub(super) fn slot_at(slots: &Slots, base: &Oid, key: &str, name: &str) -> Result<Slot, SlotError> {
     check_key(key)?;
-    let dir = slots.root.join(key);
+    check_key(name)?;
+    let dir = slots.root.join(name);
     let [git, tmp, inbox, outbox] = BESIDE.map(|name| dir.join(OsStr::new(name)));
     Ok(Slot {
         key: key.to_owned(),
@@ -91,12 +97,13 @@ pub(super) fn slot(slots: &Slots, base: &Oid, key: &str) -> Result<Slot, SlotErr
         kind: slots.kind,
         snapshot: None,
         home: Arc::clone(&slots.home),
+        set_up: None,
+        berth: None,
     })
 }
 
 /// Makes the slot's folder, which only one caller can, and its empty folders.
-pub(super) fn claim(slots: &Slots, base: &Oid, key: &str) -> Result<Slot, SlotError> {
-    let slot = slot(slots, base, key)?;
+pub(super) fn claim(slot: Slot) -> Result<Slot, SlotError> {
     match fs::create_dir(&slot.dir) {
         Ok(()) => {}
         Err(e) if e.kind() == ErrorKind::AlreadyExists => {
@@ -104,10 +111,16 @@ pub(super) fn claim(slots: &Slots, base: &Oid, key: &str) -> Result<Slot, SlotEr
         }
         Err(e) => return Err(SlotError::io("make", &slot.dir)(e)),
     }
+    folders(&slot)?;
+    Ok(slot)
+}
+
+/// Makes the empty folders beside the working tree.
+pub(super) fn folders(slot: &Slot) -> Result<(), SlotError> {
     for folder in [&slot.tmp, &slot.inbox, &slot.outbox] {
         fs::create_dir(folder).map_err(SlotError::io("make", folder))?;
     }
-    Ok(slot)
+    Ok(())
 }
 
 #[cfg(test)]

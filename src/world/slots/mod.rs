@@ -11,7 +11,8 @@
 //! Promises: nothing of a slot is seen by `git status`, `branch`, `gc` in the
 //! user's repository, and nothing there is written; slots can be made at the
 //! same time by any number of threads and processes; a folder that is there
-//! already is never reused; what is removed is removed by own code, without
+//! already is never reused but by the pool ([`Slots::take`]), which hands on only
+//! what it can show to be clean; what is removed is removed by own code, without
 //! following a link and without running git.
 //!
 //! Limits: filters (LFS) do not run, so their files are the pointers as they
@@ -19,11 +20,17 @@
 //! configuration; the user's global one is not read. Submodules' folders are
 //! empty. [`Kind::Linked`] is weaker: its agent can write the user's objects.
 
+mod clean;
 pub mod index;
+mod keep;
 mod layout;
 mod linked;
+mod park;
+mod pool;
 mod private;
+mod ready;
 mod remove;
+mod traits;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -31,7 +38,9 @@ use std::sync::Arc;
 use super::git::{Git, GitError};
 use crate::domain::id::Oid;
 
+pub use keep::{BadKeep, Keep};
 pub use layout::default_root;
+pub use pool::{Pooling, Returned, is_pooled};
 pub(crate) use private::{Carried, alternates, hollow, list_refs};
 
 /// Where the user's repository is.
@@ -87,6 +96,14 @@ pub enum SlotError {
     /// The slot's folder is gone.
     #[error("the slot's folder is gone: '{}'", .0.display())]
     Gone(PathBuf),
+    /// A slot that can't be shown to be clean.
+    #[error("the slot '{}' can't be used again: {why}", path.display())]
+    Unfit {
+        /// Its folder.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
     /// Something is mounted in the slot; nothing was removed.
     #[error("a file system is mounted in the slot at '{}'", .0.display())]
     Mounted(PathBuf),
@@ -159,6 +176,8 @@ pub struct Slot {
     pub kind: Kind,
     pub(crate) snapshot: Option<Arc<Snapshot>>,
     pub(crate) home: Arc<Home>,
+    pub(crate) set_up: Option<ready::SetUp>,
+    pub(crate) berth: Option<Arc<pool::Berth>>,
 }
 
 /// What all slots of one repository share.
@@ -176,6 +195,7 @@ pub struct Slots {
     root: PathBuf,
     kind: Kind,
     home: Arc<Home>,
+    pool: Option<Arc<Pooling>>,
 }
 
 impl Slots {
@@ -197,7 +217,8 @@ impl Slots {
         git.version().map_err(failed)?;
         let carried = Carried::read(&git, &repo).map_err(failed)?;
         let root = layout::prepare_root(root, &repo.common_dir)?;
-        Ok(Self { root, kind, home: Arc::new(Home { git, repo, carried, who }) })
+        let home = Arc::new(Home { git, repo, carried, who });
+        Ok(Self { root, kind, home, pool: None })
     }
 
     /// The folder that holds the slots: the ceiling for git's search for a
@@ -219,7 +240,7 @@ impl Slots {
     /// [`SlotError::Occupied`] when the folder is there already; whatever else
     /// goes wrong, what was made is removed again.
     pub fn make(&self, base: &Oid, key: &str) -> Result<Slot, SlotError> {
-        let slot = layout::claim(self, base, key)?;
+        let slot = layout::claim(layout::slot(self, base, key)?)?;
         let filled = match self.kind {
             Kind::Private => private::fill(&self.home, slot.clone()),
             Kind::Linked => linked::fill(&self.home, slot.clone()),
@@ -238,6 +259,10 @@ impl Slots {
     /// [`SlotError::Gone`] when its folder is not there.
     pub fn reopen(&self, key: &str, base: &Oid) -> Result<Slot, SlotError> {
         let mut slot = layout::slot(self, base, key)?;
+        if let Some(name) = pool::target(&self.root, key) {
+            slot = layout::slot_at(self, base, key, &name)?;
+            slot.berth = self.lock_berth(&name).map(Arc::new);
+        }
         if !slot.dir.symlink_metadata().is_ok_and(|dir| dir.is_dir()) {
             return Err(SlotError::Gone(slot.dir));
         }
@@ -256,6 +281,7 @@ impl Slots {
     /// rest is then out of the way under the root and [`Slots::sweep`] tries again.
     pub fn remove(&self, slot: &Slot) -> Result<(), SlotError> {
         remove::tree(&slot.dir, &self.root)?;
+        self.unlink(slot)?;
         match slot.kind {
             Kind::Private => Ok(()),
             Kind::Linked => linked::unregister(&self.home, slot),

@@ -11,6 +11,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use super::{Home, Person, RepoPaths, Slot, SlotError, Snapshot};
 use crate::world::git::{Git, GitError};
@@ -33,6 +35,9 @@ const MAX_WORKERS: usize = 8;
 
 /// The largest file of the repository's `info/` and `shallow` that is copied.
 const MAX_COPIED: u64 = 16 << 20;
+
+/// How long the clock of a file system may stand still.
+const TICK: Duration = Duration::from_millis(200);
 
 /// The first line of a `packed-refs` file that is in order and not peeled.
 const SORTED: &[u8] = b"# pack-refs with: sorted \n";
@@ -174,13 +179,20 @@ fn copied(path: &Path) -> std::io::Result<Option<Vec<u8>>> {
 
 /// Fills a claimed slot.
 pub(super) fn fill(home: &Home, mut slot: Slot) -> Result<Slot, SlotError> {
-    hollow(&slot.git_dir, slot.base.as_str(), &[&home.repo.object_dir], home, Some(&home.who))?;
-    let refs = copy_refs(home, &slot)?;
     fs::create_dir(&slot.tree).map_err(SlotError::io("make", &slot.tree))?;
-    let link = slot.tree.join(".git");
-    fs::write(&link, b"gitdir: ../git\n").map_err(SlotError::io("write", &link))?;
+    let refs = prepare(home, &slot)?;
     check_out(home, &mut slot, refs)?;
     Ok(slot)
+}
+
+/// Makes the git dir and the file in the tree that leads to it; returns the list
+/// of the refs that were copied.
+pub(super) fn prepare(home: &Home, slot: &Slot) -> Result<Vec<u8>, SlotError> {
+    hollow(&slot.git_dir, slot.base.as_str(), &[&home.repo.object_dir], home, Some(&home.who))?;
+    let refs = copy_refs(home, slot)?;
+    let link = slot.tree.join(".git");
+    fs::write(&link, b"gitdir: ../git\n").map_err(SlotError::io("write", &link))?;
+    Ok(refs)
 }
 
 /// Writes the files of the base and keeps what git wrote down about them.
@@ -197,13 +209,34 @@ pub(super) fn check_out(home: &Home, slot: &mut Slot, refs: Vec<u8>) -> Result<(
     Ok(())
 }
 
-fn snapshot(index: &Path, refs: Vec<u8>) -> Result<Snapshot, SlotError> {
+/// A time of the file system's own clock after `than`. What was written in the
+/// same tick as the index would count as changed.
+pub(super) fn later(folder: &Path, than: (i64, i64)) -> Result<(i64, i64), SlotError> {
+    let probe = folder.join("clock");
+    let step = Duration::from_millis(1);
+    let mut waited = Duration::ZERO;
+    loop {
+        fs::write(&probe, b"").map_err(SlotError::io("write", &probe))?;
+        let meta = probe.symlink_metadata().map_err(SlotError::io("read", &probe))?;
+        fs::remove_file(&probe).map_err(SlotError::io("remove", &probe))?;
+        let now = (meta.ctime(), meta.ctime_nsec());
+        if now > than || waited >= TICK {
+            return Ok(now);
+        }
+        thread::sleep(step);
+        waited += step;
+    }
+}
+
+pub(super) fn snapshot(index: &Path, refs: Vec<u8>) -> Result<Snapshot, SlotError> {
     let read = || -> std::io::Result<_> {
         let meta = fs::symlink_metadata(index)?;
         Ok((fs::read(index)?, (meta.mtime(), meta.mtime_nsec())))
     };
-    let (index, written) = read().map_err(SlotError::io("read", index))?;
-    Ok(Snapshot { index, written, refs })
+    let (bytes, written) = read().map_err(SlotError::io("read", index))?;
+    // The last files are as young as the index, and no agent runs yet.
+    let written = later(index.parent().unwrap_or(index), written)?;
+    Ok(Snapshot { index: bytes, written, refs })
 }
 
 /// Lists the user's branches, tags and remote branches: `<id> <name>` or, for a

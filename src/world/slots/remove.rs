@@ -12,10 +12,48 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{IFlags, ioctl_getflags, ioctl_setflags};
+
 use super::SlotError;
 
 /// What the names of trash folders begin with.
 const TRASH: &str = ".trash-";
+
+/// A trash folder that takes what is to go, one thing after the other.
+#[derive(Debug)]
+pub(super) struct Bin {
+    folder: PathBuf,
+    next: u64,
+}
+
+impl Bin {
+    /// Makes one below `root`, which must be on the file system of what it takes.
+    pub(super) fn new(root: &Path) -> Result<Self, SlotError> {
+        let made = tempfile::Builder::new().prefix(TRASH).tempdir_in(root);
+        let folder = made.map_err(SlotError::io("make a folder in", root))?.keep();
+        Ok(Self { folder, next: 0 })
+    }
+
+    /// Moves something in, of whatever kind; where it lies now.
+    pub(super) fn take(&mut self, path: &Path) -> Result<PathBuf, SlotError> {
+        let moved = self.folder.join(self.next.to_string());
+        self.next += 1;
+        rename(path, &moved).map_err(SlotError::io("remove", path))?;
+        Ok(moved)
+    }
+
+    /// Removes everything in it.
+    pub(super) fn empty(&mut self) -> Result<(), SlotError> {
+        empty(&self.folder)
+    }
+}
+
+impl Drop for Bin {
+    /// What was interrupted by a fault is tried once; the rest is swept later.
+    fn drop(&mut self) {
+        let _ = empty(&self.folder);
+    }
+}
 
 /// Removes `dir` by way of a trash folder below `root`, which must be on the
 /// same file system.
@@ -24,14 +62,9 @@ pub(super) fn tree(dir: &Path, root: &Path) -> Result<(), SlotError> {
         return Ok(());
     }
     refuse_mounts(dir)?;
-    let trash = tempfile::Builder::new()
-        .prefix(TRASH)
-        .tempdir_in(root)
-        .map_err(SlotError::io("make a folder in", root))?
-        .keep();
-    let moved = trash.join("0");
-    rename(dir, &moved).map_err(SlotError::io("remove", dir))?;
-    empty(&trash)
+    let mut bin = Bin::new(root)?;
+    bin.take(dir)?;
+    bin.empty()
 }
 
 /// Removes what interrupted removals left.
@@ -51,6 +84,9 @@ pub(super) fn sweep(root: &Path) -> Result<usize, SlotError> {
 
 /// Removes a trash folder and everything in it.
 fn empty(trash: &Path) -> Result<(), SlotError> {
+    if trash.symlink_metadata().is_err_and(|e| e.kind() == ErrorKind::NotFound) {
+        return Ok(());
+    }
     let mut next: u64 = 1;
     loop {
         let mut folders = 0;
@@ -69,11 +105,11 @@ fn empty(trash: &Path) -> Result<(), SlotError> {
 /// and removes it.
 fn hoist(path: &Path, trash: &Path, next: &mut u64) -> std::io::Result<()> {
     if !path.symlink_metadata()?.is_dir() {
-        return fs::remove_file(path);
+        return unlink(path);
     }
     for child in opened(path, children)? {
         if !child.symlink_metadata()?.is_dir() {
-            opened(path, |_| fs::remove_file(&child))?;
+            opened(path, |_| unlink(&child))?;
             continue;
         }
         if fs::remove_dir(&child).is_ok() {
@@ -91,6 +127,17 @@ fn hoist(path: &Path, trash: &Path, next: &mut u64) -> std::io::Result<()> {
     fs::remove_dir(path)
 }
 
+/// Removes anything but a folder.
+pub(super) fn unlink(path: &Path) -> std::io::Result<()> {
+    match fs::remove_file(path) {
+        Err(e) if e.kind() == ErrorKind::PermissionDenied => {
+            unlock(path);
+            fs::remove_file(path)
+        }
+        done => done,
+    }
+}
+
 fn children(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect()
 }
@@ -100,6 +147,7 @@ fn children(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
 fn opened<T>(folder: &Path, act: impl Fn(&Path) -> std::io::Result<T>) -> std::io::Result<T> {
     match act(folder) {
         Err(e) if e.kind() == ErrorKind::PermissionDenied => {
+            unlock(folder);
             fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
             act(folder)
         }
@@ -107,10 +155,25 @@ fn opened<T>(folder: &Path, act: impl Fn(&Path) -> std::io::Result<T>) -> std::i
     }
 }
 
+/// Takes from a file or folder the marks that forbid every change of it, where
+/// this process may: they are root's to set.
+fn unlock(path: &Path) {
+    let plain = path.symlink_metadata().is_ok_and(|meta| meta.is_dir() || meta.is_file());
+    let file = plain.then(|| super::traits::opened(path)).and_then(Result::ok);
+    if let Some(file) = file
+        && let Ok(flags) = ioctl_getflags(&file)
+        && flags.intersects(IFlags::IMMUTABLE | IFlags::APPEND)
+    {
+        // When this is refused, so is what comes next, and that is reported.
+        let _ = ioctl_setflags(&file, flags - IFlags::IMMUTABLE - IFlags::APPEND);
+    }
+}
+
 /// Moves a folder. Moving writes its `..`, which a closed folder denies.
 fn rename(from: &Path, to: &Path) -> std::io::Result<()> {
     match fs::rename(from, to) {
         Err(e) if e.kind() == ErrorKind::PermissionDenied => {
+            unlock(from);
             if from.symlink_metadata()?.is_dir() {
                 fs::set_permissions(from, fs::Permissions::from_mode(0o700))?;
             }
@@ -122,7 +185,7 @@ fn rename(from: &Path, to: &Path) -> std::io::Result<()> {
 
 /// Refuses a folder below which something is mounted, before anything moves.
 /// Where the system has no list of mounts, the renames find out.
-fn refuse_mounts(dir: &Path) -> Result<(), SlotError> {
+pub(super) fn refuse_mounts(dir: &Path) -> Result<(), SlotError> {
     let Ok(list) = fs::read("/proc/self/mountinfo") else { return Ok(()) };
     let real = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
     for line in list.split(|b| *b == b'\n') {

@@ -10,3 +10,5 @@ mod content;
 mod fixture;
 mod hostile;
 mod life;
+mod traces;
+mod warm;
