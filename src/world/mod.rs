@@ -4,6 +4,7 @@
 pub mod agents;
 pub mod clock;
 pub mod environment;
+pub mod fence;
 pub mod files;
 pub mod git;
 pub mod harvest;

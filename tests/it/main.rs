@@ -13,6 +13,7 @@ mod acceptance;
 mod cli;
 mod crowd;
 mod docs;
+mod fence;
 mod files;
 mod model;
 mod process;

@@ -117,6 +117,7 @@ fn set_up(shop: &Shop, run: &Run, job: &Job) -> Result<(Slot, Spec), String> {
             head: KEPT,
             tail: KEPT,
         },
+        fence: None,
     };
     Ok((slot, spec))
 }

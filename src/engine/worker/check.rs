@@ -136,6 +136,7 @@ fn spec(
             head: KEPT,
             tail: KEPT,
         },
+        fence: None,
     })
 }
 

@@ -2,7 +2,8 @@
 //! `git-crew __exec`, single-threaded, before any runtime is up.
 //!
 //! Promises: the program has a session of its own, default signals, three
-//! descriptors, no way to gain privileges, and dies with its shim; the shim is
+//! descriptors, no way to gain privileges, the fence it was given, and dies
+//! with its shim; the shim is
 //! the new parent of whatever the program leaves behind, and ends only when
 //! nothing is left under it (or the unkillable was named); when the supervisor
 //! is gone, however it went, everything under the shim is killed.
@@ -32,6 +33,7 @@ use nix::unistd::{Pid, chdir, dup2_stderr, dup2_stdin, dup2_stdout, execve, getp
 use super::sweep::DEADLINE;
 use super::wire::{self, KILL, Order, Step, TERM, Word};
 use super::{sys, tree};
+use crate::world::fence::enforce;
 
 /// How long the children of a program that has ended by itself may take to end
 /// before they count as left behind.
@@ -240,15 +242,21 @@ impl Shim {
 
 /// The forked child: never returns.
 fn become_program(order: &Order, tell: OwnedFd, shim: Pid) -> ! {
-    let (step, error) = match prepare(order, shim) {
-        Err(error) => (Step::Prepare, error),
-        Ok(()) => match chdir(wire::text(&order.cwd).as_os_str()) {
-            Err(errno) => (Step::Enter, errno.into()),
-            Ok(()) => execute(order),
-        },
+    let failed = |step, error: &io::Error| Word::CannotStart {
+        step,
+        errno: error.raw_os_error().unwrap_or_default(),
     };
-    let errno = error.raw_os_error().unwrap_or_default();
-    if let Ok(text) = serde_json::to_vec(&Word::CannotStart { step, errno }) {
+    let word = if let Err(error) = prepare(order, shim) {
+        failed(Step::Prepare, &error)
+    } else if let Err(errno) = chdir(wire::text(&order.cwd).as_os_str()) {
+        failed(Step::Enter, &errno.into())
+    } else if let Err(error) = order.fence.as_ref().map_or(Ok(()), enforce) {
+        Word::CannotFence { why: error.to_string() }
+    } else {
+        let (step, error) = execute(order);
+        failed(step, &error)
+    };
+    if let Ok(text) = serde_json::to_vec(&word) {
         let _ = File::from(tell).write_all(&text);
     }
     std::process::exit(127)

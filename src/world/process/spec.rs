@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Captured;
+use crate::world::fence::Fence;
 
 /// One program to be supervised.
 #[derive(Clone, Debug)]
@@ -24,6 +25,8 @@ pub struct Spec {
     pub limits: Limits,
     /// What is kept of what it prints.
     pub output: OutputSpec,
+    /// What it may do; `None` for whatever we may do.
+    pub fence: Option<Fence>,
 }
 
 /// What a program reads.

@@ -233,6 +233,9 @@ impl Watching {
             Ok(Word::CannotStart { step, errno }) => {
                 self.ended(start_failure(step, Errno::from_raw(errno)));
             }
+            Ok(Word::CannotFence { why }) => {
+                self.ended(End::CannotStart(format!("it can't be fenced in: {why}")));
+            }
             Ok(Word::Ended { code: Some(code), .. }) => self.ended(End::Exited(code)),
             Ok(Word::Ended { code: None, signal, core }) => {
                 self.ended(signal.map_or(End::Lost, |signal| End::Signalled(signal, core)));

@@ -98,6 +98,17 @@ pub(super) fn fork() -> io::Result<Option<Pid>> {
     })
 }
 
+/// The version of landlock that the kernel has.
+pub(in crate::world) fn landlock_abi() -> Result<u32, Errno> {
+    const VERSION: libc::c_uint = 1;
+    let nothing = std::ptr::null::<libc::c_void>();
+    // SAFETY: with this flag the call takes no memory and makes nothing.
+    #[expect(unsafe_code, reason = "the landlock crate does not tell the version")]
+    let abi =
+        unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, nothing, 0_usize, VERSION) };
+    Errno::result(abi).map(|abi| u32::try_from(abi).unwrap_or(0))
+}
+
 /// Marks every descriptor from 3 up to be closed by the next `exec`.
 pub(super) fn close_on_exec_from_3() -> io::Result<()> {
     let flags = libc::CLOSE_RANGE_CLOEXEC;

@@ -13,6 +13,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use serde::{Deserialize, Serialize};
 
 use super::{Spec, Stdin};
+use crate::world::fence::Fence;
 
 /// The first argument that makes this program a shim.
 pub(super) const SHIM: &str = "__exec";
@@ -31,6 +32,7 @@ pub(super) struct Order {
     pub(super) args: Vec<Vec<u8>>,
     pub(super) env: Vec<(Vec<u8>, Vec<u8>)>,
     pub(super) cwd: Vec<u8>,
+    pub(super) fence: Option<Fence>,
     #[serde(skip)]
     pub(super) stdin: Option<Vec<u8>>,
 }
@@ -53,6 +55,8 @@ pub(super) enum Step {
 pub(super) enum Word {
     /// The program could not be started.
     CannotStart { step: Step, errno: i32 },
+    /// The program was not started, because its fence can't be kept.
+    CannotFence { why: String },
     /// The program has ended.
     Ended { code: Option<i32>, signal: Option<i32>, core: bool },
     /// Nothing it started is alive, but the unkillable.
@@ -70,6 +74,7 @@ pub(super) fn order(spec: &Spec) -> io::Result<Vec<u8>> {
         args: spec.args.iter().map(|arg| bytes(arg)).collect(),
         env: spec.env.iter().map(|(key, value)| (bytes(key), bytes(value))).collect(),
         cwd: bytes(spec.cwd.as_os_str()),
+        fence: spec.fence.clone(),
         stdin: None,
     };
     let json = serde_json::to_vec(&order)?;

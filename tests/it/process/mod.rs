@@ -28,6 +28,7 @@ fn script(text: &str) -> Spec {
         stdin: Stdin::Null,
         limits: Limits { wall: None, idle: None, grace: Duration::from_secs(10) },
         output: OutputSpec { live: None, head: 1 << 20, tail: 1 << 20 },
+        fence: None,
     }
 }
 
