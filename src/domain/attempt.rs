@@ -31,13 +31,16 @@ pub enum FailureClass {
     SlotGone,
     /// The results of the dependencies do not merge.
     BaseConflict,
+    /// The user's repository was changed while an agent worked that nothing kept
+    /// from it.
+    RepositoryChanged,
     /// Something that git-crew itself could not do (disk, git, a broken slot).
     Internal,
 }
 
 impl FailureClass {
     /// Every class, in the order of the documentation.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Check,
         Self::Exit,
         Self::Signal,
@@ -49,6 +52,7 @@ impl FailureClass {
         Self::WroteReadOnly,
         Self::SlotGone,
         Self::BaseConflict,
+        Self::RepositoryChanged,
         Self::Internal,
     ];
 
@@ -67,6 +71,7 @@ impl FailureClass {
             Self::WroteReadOnly => "wrote-read-only",
             Self::SlotGone => "slot-gone",
             Self::BaseConflict => "base-conflict",
+            Self::RepositoryChanged => "repo-changed",
             Self::Internal => "internal",
         }
     }
@@ -241,8 +246,8 @@ pub struct Attempt {
     pub slot: String,
     /// A random mark that all its processes carry.
     pub mark: String,
-    /// What keeps the agent from the rest of the machine; `none` says that nothing
-    /// does.
+    /// What keeps the agent from the rest of the machine: `fenced`, `partial (…)`
+    /// with what is not kept, or `none`.
     pub sandbox: String,
     /// The grant under which it was started.
     pub token: Token,
@@ -261,6 +266,12 @@ pub struct Attempt {
 }
 
 impl Attempt {
+    /// Whether everything that a fence is for was kept.
+    #[must_use]
+    pub fn is_fenced(&self) -> bool {
+        self.sandbox == "fenced" || self.sandbox.starts_with("fenced ")
+    }
+
     /// Whether the agent may still be at work.
     #[must_use]
     pub fn is_open(&self) -> bool {

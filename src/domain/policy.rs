@@ -15,6 +15,7 @@
 //! not-found          yes     never: fail
 //! not-executable     yes     never: fail
 //! base-conflict      yes     never: needs attention
+//! repo-changed       yes     never: needs attention
 //! interrupted        no      at once
 //! cancelled          no      never: cancelled
 //! ```
@@ -145,7 +146,7 @@ pub fn again(class: FailureClass) -> Again {
             Again::Backoff
         }
         C::NotFound | C::NotExecutable => Again::Never,
-        C::BaseConflict => Again::Person,
+        C::BaseConflict | C::RepositoryChanged => Again::Person,
     }
 }
 

@@ -227,6 +227,15 @@ impl Run {
         self.tasks.iter().find(|task| &task.id == id)
     }
 
+    /// The weakest that an agent of this run was kept in, if that was less than a
+    /// whole fence.
+    #[must_use]
+    pub fn weakest_sandbox(&self) -> Option<&str> {
+        let attempts = self.tasks.iter().flat_map(|task| &task.attempts);
+        let weak = attempts.filter(|attempt| !attempt.is_fenced());
+        weak.map(|attempt| attempt.sandbox.as_str()).max_by_key(|words| words.starts_with("none"))
+    }
+
     /// Whether checks passed on every task's result.
     #[must_use]
     pub fn verified(&self) -> bool {

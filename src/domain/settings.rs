@@ -59,6 +59,13 @@ pub const TABLE: &[Setting] = &[
         doc: "variables of your environment that agents get to see; checks never do",
     },
     Setting {
+        key: "crew.allowWrite",
+        values: "a folder or file that is there; relative to the top of the repository, `~/` is \
+                 your home; several values add up",
+        default: "not set",
+        doc: "what agents and checks may write besides their own: a cache of packages, a socket",
+    },
+    Setting {
         key: "crew.slots",
         values: "`private` or `linked`",
         default: "`private`",

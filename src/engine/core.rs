@@ -152,6 +152,7 @@ impl Core {
             Input::Ended { task, attempt, ending, halted, work, output, files } => {
                 self.flights.remove(&task);
                 let ending = self.ending(ending, halted);
+                judge::stops(&ending).into_iter().for_each(|stop| self.halt(step, stop));
                 step.event(EventKind::AttemptEnded { task, attempt, ending, work: *work, output });
                 step.files.extend(files);
             }
@@ -374,14 +375,13 @@ impl Core {
 
     fn run_end(&self, run: &Run, unmerged: bool) -> RunEnd {
         let any = |status| run.tasks.iter().any(|task| task.status == status);
+        let all = |status| run.tasks.iter().all(|task| task.status == status);
         match &self.stop {
             Some(Stop::Cancel(_)) => RunEnd::Cancelled,
-            Some(Stop::Fail(_)) => RunEnd::Failed,
+            Some(Stop::Fail(_)) => judge::stopped(run),
             _ if any(TaskStatus::Failed) => RunEnd::Failed,
             _ if unmerged || any(TaskStatus::NeedsAttention) => RunEnd::Blocked,
-            _ if run.tasks.iter().all(|task| task.status == TaskStatus::Completed) => {
-                RunEnd::Completed
-            }
+            _ if all(TaskStatus::Completed) => RunEnd::Completed,
             _ => RunEnd::Cancelled,
         }
     }

@@ -1,6 +1,7 @@
 //! From a policy's answer to the event that says it, and the line that tells
 //! people how a run ended.
 
+use crate::domain::attempt::{Ending, FailureClass};
 use crate::domain::event::{EventKind, Unmerged};
 use crate::domain::plan::PlannedTask;
 use crate::domain::policy::{self, Next, Outcome};
@@ -55,5 +56,29 @@ pub fn summary(run: &Run, end: RunEnd, left: &[Unmerged], stop: Option<&Stop>) -
                 left.iter().map(|unmerged| format!("'{}'", unmerged.task)).collect();
             format!("the result of {} conflicts with what is merged", tasks.join(", "))
         }
+    }
+}
+
+/// Whether an attempt's end is the whole run's: where an agent that nothing kept
+/// in has changed the user's repository, no other is started.
+#[must_use]
+pub fn stops(ending: &Ending) -> Option<Stop> {
+    match ending {
+        Ending::Failed { class: FailureClass::RepositoryChanged, why } => {
+            Some(Stop::Fail(why.clone()))
+        }
+        Ending::Failed { .. } | Ending::Finished | Ending::Interrupted | Ending::Cancelled => None,
+    }
+}
+
+/// How a run ends that was stopped before its time: a person has to look where
+/// [`stops`] was the reason.
+#[must_use]
+pub fn stopped(run: &Run) -> RunEnd {
+    let last = run.tasks.iter().filter_map(|task| task.last()?.ending.as_ref());
+    if last.into_iter().any(|ending| stops(ending).is_some()) {
+        RunEnd::Blocked
+    } else {
+        RunEnd::Failed
     }
 }

@@ -7,6 +7,7 @@
 //! To add an effect: a variant in [`io`], an arm in the driver.
 
 pub mod books;
+pub mod confinement;
 pub mod core;
 pub mod demonstration;
 pub mod doctor;

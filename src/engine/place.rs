@@ -274,7 +274,8 @@ impl Place {
         set.or_else(home).ok_or(PlaceError::NoHome)
     }
 
-    fn absolute(&self, path: &str) -> PathBuf {
+    /// A path of the settings: from the top of the repository, `~/` is the home.
+    pub(super) fn absolute(&self, path: &str) -> PathBuf {
         let base = self.home();
         match (path.strip_prefix("~/"), self.incoming.get("HOME")) {
             (Some(rest), Some(home)) => PathBuf::from(home).join(rest),

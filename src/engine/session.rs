@@ -19,6 +19,7 @@ use crate::store::runs::LedgerError;
 use crate::store::{RefName, StoreError};
 use crate::world::process::{Supervisor, become_subreaper};
 
+use super::confinement::Confinement;
 use super::driver::{Driver, Interrupt, Left, Notice};
 use super::place::{Place, PlaceError};
 use super::shop::Shop;
@@ -224,6 +225,7 @@ fn shop(
         supervisor: Supervisor::default(),
         incoming: place.incoming.clone(),
         env_names: place.env_names(),
+        confinement: Confinement::read(place)?,
         agents: place.agents()?,
         user: place.user(),
         live: place.live(&run.id),

@@ -21,6 +21,8 @@ use crate::world::process::Supervisor;
 use crate::world::random::Random;
 use crate::world::slots::Slots;
 
+use super::confinement::Confinement;
+
 /// Everything that the work on one run needs.
 pub struct Shop {
     /// The repository.
@@ -41,6 +43,8 @@ pub struct Shop {
     pub incoming: Incoming,
     /// Names that `crew.env` lets through to agents.
     pub env_names: Vec<String>,
+    /// What keeps agents and checks in.
+    pub confinement: Confinement,
     /// The agents, by name.
     pub agents: BTreeMap<String, Agent>,
     /// The user, as committer of results.

@@ -31,6 +31,8 @@ pub struct RunRow {
     /// Whether a holder works on it, as far as this machine can tell; `None`
     /// when nobody holds it.
     pub holder: Option<Life>,
+    /// The weakest that one of its agents was kept in, if less than `fenced`.
+    pub weakest_sandbox: Option<String>,
     /// When its newest event was written.
     pub updated: Timestamp,
 }
@@ -52,6 +54,9 @@ pub struct RowView {
     pub done: u64,
     /// How many tasks it has.
     pub tasks: u64,
+    /// The weakest that one of its agents was kept in, if less than `fenced`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weakest_sandbox: Option<String>,
     /// When its newest event was written, RFC 3339.
     pub updated: String,
     /// Why it can't be read.
@@ -75,6 +80,11 @@ impl RowView {
         if let Ok(status) = row.status {
             words.push_str(unattended(status, row.holder));
         }
+        match row.weakest_sandbox.as_deref() {
+            Some(weakest) if weakest.starts_with("none") => words.push_str(", not fenced"),
+            Some(_) => words.push_str(", partly fenced"),
+            None => {}
+        }
         Self {
             id: row.id.to_string(),
             status,
@@ -83,6 +93,7 @@ impl RowView {
             goal: row.goal.clone(),
             done: row.done,
             tasks: row.tasks,
+            weakest_sandbox: row.weakest_sandbox.clone(),
             updated: rfc3339(row.updated),
             error,
             ago: age(row.updated, now),

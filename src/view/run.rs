@@ -57,6 +57,9 @@ pub struct RunView {
     pub team: String,
     /// The workflow.
     pub workflow: String,
+    /// The weakest that one of its agents was kept in, if less than `fenced`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weakest_sandbox: Option<String>,
     /// Why it stands where it stands.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
@@ -184,6 +187,7 @@ impl RunView {
             tasks: run.tasks.iter().map(|task| TaskView::new(task, seen.now)).collect(),
             team: run.request.team.clone(),
             workflow: run.request.workflow.clone(),
+            weakest_sandbox: run.weakest_sandbox().map(str::to_owned),
             why: run.why.clone().filter(|why| !why.is_empty()),
             cancel: run.cancel.clone(),
             holder,

@@ -85,7 +85,7 @@ impl Story {
                 base: oid('1'),
                 slot: "/slots/3".into(),
                 mark: "m".into(),
-                sandbox: "none".into(),
+                sandbox: "fenced".into(),
             },
         )
     }

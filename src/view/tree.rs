@@ -78,6 +78,13 @@ fn facts(run: &RunView) -> Text {
             .with(Label::Bad, &format!(" does not merge: conflicts in {paths}"));
         rows.push(row("left out", line));
     }
+    if let Some(sandbox) = &run.weakest_sandbox {
+        let line = Line::new()
+            .with(Label::Warn, sandbox)
+            .with(Label::Plain, "; what is not kept: ")
+            .with(Label::Hint, "git crew doctor --sandbox");
+        rows.push(row("sandbox", line));
+    }
     for (at, command) in run.next.iter().enumerate() {
         let name = if at == 0 { "next" } else { "" };
         rows.push(row(name, Line::new().with(Label::Hint, command)));

@@ -105,7 +105,7 @@ fn a_task_is_shown_in_full() {
         played by words, after explore
 
         attempt 1  failed  1m 05s on words, from 111111111111
-          sandbox: none
+          sandbox: fenced
           failed 'words' with exit code 1
           kept cccccccccccc, 3 paths changed, 1 commit of the agent's own
             M words
@@ -121,7 +121,7 @@ fn a_task_is_shown_in_full() {
               words
 
         attempt 2  passed  1m 05s on words, from 111111111111
-          sandbox: none
+          sandbox: fenced
           kept cccccccccccc, 3 paths changed, 1 commit of the agent's own
             M words
             and 2 more
@@ -181,6 +181,7 @@ fn a_log_is_a_line_an_event() {
 
 fn row(id: &str, status: Result<RunStatus, String>, holder: Option<Life>, goal: &str) -> RunRow {
     RunRow {
+        weakest_sandbox: None,
         id: id.parse::<RunId>().expect("a part"),
         status,
         verified: false,

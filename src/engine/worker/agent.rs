@@ -20,6 +20,7 @@ use crate::world::harvest::{Harvest, HarvestError, harvest};
 use crate::world::process::{End, Limits, OutputSpec, Report, Spec, Stop, StopRequest};
 use crate::world::slots::Slot;
 
+use super::super::confinement::Guard;
 use super::super::io::{Files, Input};
 use super::setting::Setting;
 use super::{Shop, blocking, folder, healed, keep, line, slots};
@@ -67,7 +68,7 @@ pub async fn launch(
         let (shop, run, job) = (Arc::clone(&shop), run.clone(), job.clone());
         blocking(move || set_up(&shop, &run, &job)).await
     };
-    let (slot, spec) = match made {
+    let (slot, spec, guard) = match made {
         Ok(made) => made,
         Err(why) => return ended(job, failed(FailureClass::Internal, why), false, None),
     };
@@ -80,11 +81,11 @@ pub async fn launch(
     if let Err(error) = keep::passed("launch.ended") {
         return ended(job, failed(FailureClass::Internal, line(&error)), false, None);
     }
-    blocking(move || close(&shop, job, slot, &report)).await
+    blocking(move || close(&shop, job, (slot, &guard), &report)).await
 }
 
 /// The slot with everything in it, and what to run.
-fn set_up(shop: &Shop, run: &Run, job: &Job) -> Result<(Slot, Spec), String> {
+fn set_up(shop: &Shop, run: &Run, job: &Job) -> Result<(Slot, Spec, Guard), String> {
     let planned = shop.plan.task(&job.task).ok_or("no such task in the plan")?;
     let make = || shop.slots.take(&job.base, &job.slot);
     let slot = healed(shop, make).map_err(|error| line(&error))?;
@@ -104,7 +105,9 @@ fn set_up(shop: &Shop, run: &Run, job: &Job) -> Result<(Slot, Spec), String> {
         mark: &job.mark,
         names: &shop.env_names,
     };
-    let env = setting.environment(shop, &slot)?;
+    let mut env = setting.environment(shop, &slot)?;
+    let guard = shop.confinement.guard(agent.program(), &slot, &shop.incoming)?;
+    guard.set(&mut env);
     let spec = Spec {
         program: invocation.program,
         args: invocation.args,
@@ -117,9 +120,9 @@ fn set_up(shop: &Shop, run: &Run, job: &Job) -> Result<(Slot, Spec), String> {
             head: KEPT,
             tail: KEPT,
         },
-        fence: None,
+        fence: Some(guard.fence.clone()),
     };
-    Ok((slot, spec))
+    Ok((slot, spec, guard))
 }
 
 pub(super) fn limits(shop: &Shop, planned: &PlannedTask) -> Limits {
@@ -153,8 +156,15 @@ fn furnish(shop: &Shop, run: &Run, planned: &PlannedTask, slot: &Slot) -> Result
 }
 
 /// Harvests, keeps, and only then gives the slot back.
-fn close(shop: &Shop, job: Job, slot: Slot, report: &Report) -> Input {
+fn close(shop: &Shop, job: Job, (slot, guard): (Slot, &Guard), report: &Report) -> Input {
+    let changed = guard.settle();
     let halted = matches!(report.stopped_by, Some(Stop::Cancelled | Stop::Killed));
+    // That counts for more than how the agent ended, and than who stopped it.
+    let halted = halted && changed.is_none();
+    let known = |ending| match &changed {
+        Some(why) => failed(FailureClass::RepositoryChanged, why.clone()),
+        None => ending,
+    };
     let mut files = keep::files(&job.task, &slot.outbox, report);
     // The words are a convenience, the work is not: a full disk must not cost it.
     if let Err(error) = keep::transcript(shop, &job.task, job.attempt, "", report) {
@@ -172,7 +182,8 @@ fn close(shop: &Shop, job: Job, slot: Slot, report: &Report) -> Input {
                 _ => FailureClass::Internal,
             };
             let why = format!("{} (its slot stays at '{}')", line(&error), slot.dir.display());
-            return ended(job, failed(class, why), halted, Some((report, Work::default(), files)));
+            let ending = known(failed(class, why));
+            return ended(job, ending, halted, Some((report, Work::default(), files)));
         }
     };
     let name = RefName::work(shop.id(), &job.task, job.attempt);
@@ -182,11 +193,11 @@ fn close(shop: &Shop, job: Job, slot: Slot, report: &Report) -> Input {
     if let Err(error) = pinned {
         let why = format!("{} (its slot stays at '{}')", line(&error), slot.dir.display());
         let work = keep::adopt(&harvested);
-        let ending = failed(FailureClass::Internal, why);
+        let ending = known(failed(FailureClass::Internal, why));
         return ended(job, ending, halted, Some((report, work, files)));
     }
     let planned = shop.plan.task(&job.task);
-    let ending = judge(report, planned, &harvested);
+    let ending = known(judge(report, planned, &harvested));
     let mut work = keep::adopt(&harvested);
     work.left_out.extend(slots::give_back(shop, slot, report));
     ended(job, ending, halted, Some((report, work, files)))

@@ -1,7 +1,8 @@
 //! The checks of an attempt's result, in a fresh checkout of its commit.
 //!
-//! They are recorded as `unconfined`: nothing here keeps a check from the
-//! network, from the user's files, or from commands that the candidate changed.
+//! A check is fenced in as its agent was, and sees none of the user's secrets in
+//! its environment. Nothing keeps it from reading the user's files, from the
+//! network, or from commands that the candidate changed.
 
 use std::sync::Arc;
 
@@ -9,10 +10,12 @@ use tokio::sync::watch;
 
 use crate::domain::attempt::{CheckRun, Judgement, Verdict};
 use crate::domain::id::{Oid, TaskId};
+use crate::domain::plan::PlannedTask;
 use crate::domain::run::Run;
 use crate::world::process::{End, OutputSpec, Report, Spec, Stdin, Stop, StopRequest};
 use crate::world::slots::Slot;
 
+use super::super::confinement::Guard;
 use super::super::io::{Files, Input};
 use super::setting::Setting;
 use super::{Shop, agent, blocking, healed, keep, line};
@@ -75,8 +78,12 @@ async fn judge(
     let mut runs = Vec::new();
     let mut stopped = false;
     for (index, command) in planned.checks.iter().enumerate() {
-        let spec = spec(shop, &job, &slot, command, planned)?;
+        let guard = shop.confinement.guard("", &slot, &shop.incoming)?;
+        let spec = spec(shop, &job, &slot, command, (planned, &guard))?;
         let report = shop.supervisor.run(spec, stop.clone()).await.map_err(|error| line(&error))?;
+        if let Some(why) = guard.settle() {
+            return Err(format!("check '{command}': {why}"));
+        }
         stopped = matches!(report.stopped_by, Some(Stop::Cancelled | Stop::Killed));
         if stopped {
             break;
@@ -93,16 +100,16 @@ async fn judge(
             break;
         }
     }
-    let shop = Arc::clone(shop);
+    let sweeper = Arc::clone(shop);
     // What can't be removed now is swept by a later run.
-    let _ = blocking(move || shop.checkouts.remove(&slot)).await;
+    let _ = blocking(move || sweeper.checkouts.remove(&slot)).await;
     if stopped {
         return Ok(None);
     }
     keep::passed("check.done").map_err(|error| line(&error))?;
     let passed = runs.iter().all(CheckRun::passed);
     let result = if passed { Judgement::Passed } else { Judgement::Failed };
-    let sandbox = "unconfined".to_owned();
+    let sandbox = shop.confinement.verdict();
     let verdict = Verdict { result, tree: job.tree, checks: runs, sandbox };
     let files = Files::new();
     Ok(Some(Input::Judged { task: job.task, attempt: job.attempt, verdict, files }))
@@ -113,7 +120,7 @@ fn spec(
     job: &Job,
     slot: &Slot,
     command: &str,
-    planned: &crate::domain::plan::PlannedTask,
+    (planned, guard): (&PlannedTask, &Guard),
 ) -> Result<Spec, String> {
     let setting = Setting {
         task: &job.task,
@@ -123,7 +130,8 @@ fn spec(
         // A check sees none of the user's secrets.
         names: &[],
     };
-    let env = setting.environment(shop, slot)?;
+    let mut env = setting.environment(shop, slot)?;
+    guard.set(&mut env);
     Ok(Spec {
         program: "sh".into(),
         args: vec!["-c".into(), command.into()],
@@ -136,7 +144,7 @@ fn spec(
             head: KEPT,
             tail: KEPT,
         },
-        fence: None,
+        fence: Some(guard.fence.clone()),
     })
 }
 

@@ -11,8 +11,6 @@ use crate::domain::run::Run;
 use crate::domain::task::Task;
 use crate::store::{RefName, StoreError};
 
-use crate::world::slots::Kind;
-
 use super::super::io::{Files, Input};
 use super::{Shop, blocking, folder, keep, line};
 
@@ -58,17 +56,8 @@ fn prepared(shop: &Shop, run: &Run, id: &TaskId, attempt: u32) -> Result<Input, 
     let files = Files::from([(path, Some(packet.text.into_bytes()))]);
     let mark = Mark::new(shop.random.bytes16()).as_str().to_owned();
     let slot = slot_key(run, id, attempt, &mark);
-    let sandbox = sandbox(shop.slots.kind()).to_owned();
+    let sandbox = shop.confinement.grade(shop.slots.kind());
     Ok(Input::Prepared { task: id.clone(), attempt, base, slot, mark, sandbox, files })
-}
-
-/// What keeps an agent from the rest of the machine, in words that are stored:
-/// nothing does, and a linked worktree shares more with the user's repository.
-fn sandbox(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Private => "none",
-        Kind::Linked => "none, linked worktree",
-    }
 }
 
 /// A folder name that no other attempt has, short enough for paths below it.

@@ -51,6 +51,7 @@ fn count(number: usize) -> u64 {
 impl Reads for Repository {
     fn runs(&self) -> Result<Vec<RunRow>, Fault> {
         let row = |row: runs::Row| RunRow {
+            weakest_sandbox: None,
             id: row.id,
             status: row.status,
             verified: false,
@@ -158,6 +159,7 @@ impl Repository {
         row.done = count(run.tasks.iter().filter(|task| done(task.status)).count());
         row.tasks = count(run.tasks.len());
         row.verified = run.verified();
+        row.weakest_sandbox = run.weakest_sandbox().map(str::to_owned);
         row.holder = run.lease.held.as_ref().map(|_| self.life(&run));
         row.status = row.status.clone().map(|_: RunStatus| run.status);
         row.goal = run.goal;

@@ -30,6 +30,7 @@ struct Memory {
 impl Reads for Memory {
     fn runs(&self) -> Result<Vec<RunRow>, Fault> {
         let row = |(run, _): &(Run, Vec<Event>)| RunRow {
+            weakest_sandbox: run.weakest_sandbox().map(str::to_owned),
             id: run.id.clone(),
             status: Ok(run.status),
             verified: run.verified(),

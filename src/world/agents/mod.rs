@@ -88,6 +88,19 @@ pub enum Agent {
 }
 
 impl Agent {
+    /// The program that it is in the end, as far as its command line tells: by
+    /// this its private state is found.
+    #[must_use]
+    pub fn program(&self) -> &str {
+        match self {
+            Self::Sh => "sh",
+            Self::Command { line, .. } => {
+                let first = line.split_whitespace().next().unwrap_or_default();
+                first.rsplit('/').next().unwrap_or(first)
+            }
+        }
+    }
+
     /// How this agent is started on a task.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ mod crash;
 mod crowded;
 mod damage;
 mod demo;
+mod fence;
 mod files;
 mod fingerprint;
 mod places;

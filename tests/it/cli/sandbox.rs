@@ -133,6 +133,8 @@ impl Sandbox {
         self.git(&["config", "user.name", "User"]);
         self.git(&["config", "user.email", "user@example.org"]);
         self.git(&["config", "crew.grace", "1"]);
+        // What tasks leave there, the tests look at.
+        self.git(&["config", "crew.allowWrite", self.top().join("tmp").to_str().unwrap()]);
     }
 
     /// The same repository as seen from another folder, with a life of its own.
