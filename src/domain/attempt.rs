@@ -1,10 +1,12 @@
 //! One try of one task by one agent: what it started from, how it ended, what it
 //! left and what the checks said.
 
+use super::account::Account;
 use super::id::Oid;
 use super::lease::Token;
 use super::task::TaskStatus;
 use super::time::Timestamp;
+use super::usage::Usage;
 
 /// Why an attempt did not succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,6 +21,18 @@ pub enum FailureClass {
     WallLimit,
     /// Nothing was printed for the idle limit.
     IdleLimit,
+    /// The model's server took no more requests of this user for now.
+    RateLimit,
+    /// The model's server was too busy, failed, or was not reached.
+    Overloaded,
+    /// The model's server did not accept the user: a login is missing.
+    Auth,
+    /// The conversation no longer fits the model.
+    Context,
+    /// The model refused.
+    Refused,
+    /// The agent's program failed, or said nothing that can be read.
+    Crash,
     /// The agent's program does not exist.
     NotFound,
     /// The agent's program may not be executed.
@@ -40,12 +54,18 @@ pub enum FailureClass {
 
 impl FailureClass {
     /// Every class, in the order of the documentation.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 19] = [
         Self::Check,
         Self::Exit,
         Self::Signal,
         Self::WallLimit,
         Self::IdleLimit,
+        Self::RateLimit,
+        Self::Overloaded,
+        Self::Auth,
+        Self::Context,
+        Self::Refused,
+        Self::Crash,
         Self::NotFound,
         Self::NotExecutable,
         Self::OutOfScope,
@@ -65,6 +85,12 @@ impl FailureClass {
             Self::Signal => "signal",
             Self::WallLimit => "wall-limit",
             Self::IdleLimit => "idle-limit",
+            Self::RateLimit => "rate-limit",
+            Self::Overloaded => "overloaded",
+            Self::Auth => "auth",
+            Self::Context => "context",
+            Self::Refused => "refused",
+            Self::Crash => "crash",
             Self::NotFound => "not-found",
             Self::NotExecutable => "not-executable",
             Self::OutOfScope => "out-of-scope",
@@ -146,7 +172,7 @@ impl Work {
     pub const LISTED: usize = 200;
 }
 
-/// Counts of an agent's output, whatever was kept of it.
+/// What an agent printed, whatever was kept of it, and what it told with it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Output {
     /// Bytes printed on both streams.
@@ -155,6 +181,9 @@ pub struct Output {
     pub sha256: String,
     /// Processes that outlived the agent and were killed, by name.
     pub leaked: Vec<String>,
+    /// What its stream told of itself; empty for an agent that is any command
+    /// line.
+    pub account: Account,
 }
 
 /// What one check command did.
@@ -249,6 +278,8 @@ pub struct Attempt {
     /// What keeps the agent from the rest of the machine: `fenced`, `partial (…)`
     /// with what is not kept, or `none`.
     pub sandbox: String,
+    /// The session of an earlier attempt that it goes on with.
+    pub resumes: Option<String>,
     /// The grant under which it was started.
     pub token: Token,
     /// When it started.
@@ -270,6 +301,12 @@ impl Attempt {
     #[must_use]
     pub fn is_fenced(&self) -> bool {
         self.sandbox == "fenced" || self.sandbox.starts_with("fenced ")
+    }
+
+    /// What its agent told that it used; `None` when it told nothing.
+    #[must_use]
+    pub fn usage(&self) -> Option<Usage> {
+        self.output.as_ref().and_then(|output| output.account.usage)
     }
 
     /// Whether the agent may still be at work.

@@ -39,6 +39,10 @@ pub const SLOTS_MAX: usize = 8;
 pub const BACKOFF_MS: u64 = 1_000;
 /// The longest wait before a retry, in milliseconds.
 pub const BACKOFF_CAP_MS: u64 = 60_000;
+/// The first wait after a rate limit or an overloaded server, in milliseconds.
+pub const LATER_MS: u64 = 30_000;
+/// The longest such wait, in milliseconds.
+pub const LATER_CAP_MS: u64 = 15 * 60_000;
 /// The largest part of a wait that chance adds or takes away.
 pub const BACKOFF_JITTER: f64 = 0.3;
 /// The most bytes of results and feedback in one prompt.
@@ -63,6 +67,11 @@ pub const TABLE: &[Default] = &[
         doc: "the first wait before a retry; it doubles, give or take 30 %, up to 60s",
     },
     Default {
+        name: "backoff of a limit",
+        value: "30s",
+        doc: "the first wait after a rate limit or an overloaded server; it doubles up to 15m",
+    },
+    Default {
         name: "prompt budget",
         value: "96 KiB",
         doc: "results and feedback in one prompt; what is cut is named there",
@@ -84,6 +93,7 @@ mod tests {
         assert_eq!(value("maxConcurrency"), CONCURRENCY.to_string());
         assert_eq!(span_ms(value("backoff")), Ok(BACKOFF_MS));
         assert_eq!(value("crew.slotsMax"), SLOTS_MAX.to_string());
+        assert_eq!(span_ms(value("backoff of a limit")), Ok(LATER_MS));
         assert_eq!(value("prompt budget"), format!("{} KiB", PROMPT_BUDGET >> 10));
     }
 }

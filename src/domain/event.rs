@@ -94,6 +94,8 @@ pub enum EventKind {
         /// What keeps the agent from the rest of the machine; `none` says that
         /// nothing does.
         sandbox: String,
+        /// The session of an earlier attempt that it goes on with.
+        resumes: Option<String>,
     },
     /// Nothing of the attempt runs any more and its work is kept.
     AttemptEnded {

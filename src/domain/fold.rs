@@ -354,7 +354,8 @@ fn complete(task: &mut Task) {
 }
 
 fn started(event: &Event) -> Option<Attempt> {
-    let EventKind::AttemptStarted { attempt, agent, base, slot, mark, sandbox, .. } = &event.kind
+    let EventKind::AttemptStarted { attempt, agent, base, slot, mark, sandbox, resumes, .. } =
+        &event.kind
     else {
         return None;
     };
@@ -365,6 +366,7 @@ fn started(event: &Event) -> Option<Attempt> {
         slot: slot.clone(),
         mark: mark.clone(),
         sandbox: sandbox.clone(),
+        resumes: resumes.clone(),
         token: event.token.unwrap_or_default(),
         started: event.at,
         ended: None,

@@ -71,6 +71,7 @@ pub(crate) fn started(id: &str, attempt: u32) -> EventKind {
         slot: "1".into(),
         mark: "mark".into(),
         sandbox: "none".into(),
+        resumes: None,
     }
 }
 

@@ -4,6 +4,7 @@
 //! source; whatever varies is an argument. That is what lets the same code run
 //! in the program, in a model checker and in a property test.
 
+pub mod account;
 pub mod agent_file;
 pub mod attempt;
 pub mod decide;
@@ -37,5 +38,6 @@ pub mod task;
 pub mod team;
 pub mod time;
 pub mod trust;
+pub mod usage;
 pub mod words;
 pub mod workflow;

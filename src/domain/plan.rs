@@ -136,9 +136,12 @@ pub struct PlannedTask {
     /// The team's role.
     #[serde(rename = "role")]
     pub role: String,
-    /// The program that runs it: [`SH`] or a configured name.
+    /// The program that runs it: [`SH`], an installed or a configured name.
     #[serde(rename = "agent")]
     pub agent: String,
+    /// The programs that go on where that one can't, the best first.
+    #[serde(rename = "fallbacks", default, skip_serializing_if = "Vec::is_empty")]
+    pub fallbacks: Vec<String>,
     /// The role prompt.
     #[serde(rename = "persona")]
     pub persona: String,
@@ -198,6 +201,14 @@ pub struct Plan {
     pub tasks: Vec<PlannedTask>,
 }
 
+impl PlannedTask {
+    /// Every program that may run it, the best first.
+    #[must_use]
+    pub fn players(&self) -> Vec<&str> {
+        std::iter::once(&self.agent).chain(&self.fallbacks).map(String::as_str).collect()
+    }
+}
+
 impl Plan {
     /// The task of this id.
     #[must_use]
@@ -228,7 +239,7 @@ impl Plan {
 }
 
 fn label(task: &PlannedTask) -> String {
-    let mut words = vec![format!("{} on {}", task.role, task.agent)];
+    let mut words = vec![format!("{} on {}", task.role, task.players().join(", then "))];
     if !task.writes {
         words.push("read-only".into());
     }

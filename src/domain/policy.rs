@@ -12,8 +12,14 @@
 //! idle-limit         yes     backoff    -                     fail
 //! slot-gone          yes     backoff    -                     fail
 //! internal           yes     backoff    -                     fail
-//! not-found          yes     never: fail
-//! not-executable     yes     never: fail
+//! rate-limit    *    yes     later      -                     fail
+//! overloaded    *    yes     later      -                     fail
+//! context       *    yes     backoff    -                     fail
+//! crash         *    yes     backoff    -                     fail
+//! refused       *    yes     never: fail
+//! not-found     *    yes     never: fail
+//! not-executable *   yes     never: fail
+//! auth               yes     never: needs attention
 //! base-conflict      yes     never: needs attention
 //! repo-changed       yes     never: needs attention
 //! interrupted        no      at once
@@ -24,7 +30,13 @@
 //! wait would help nobody. Such a fault on the very tree that had it before
 //! means that being told did not help: a person is asked. Waits are for faults
 //! that may pass by themselves. Who gives up says so with every attempt (the dead
-//! letter), and the attempts' work is kept.
+//! letter), and the attempts' work is kept. "Later" is a longer wait: the agent's
+//! own program has tried again for minutes before it gave up.
+//!
+//! `*`: where a step, role, agent or team names several agents, the next of them
+//! goes on at once, and that costs no retry. After the last it is the first
+//! one's turn again, by the table. A missing login is never tried again, by
+//! nobody: a person who is told can mend it, and the others' bills are theirs.
 
 use super::attempt::{Attempt, Ending, FailureClass, Judgement};
 use super::defaults;
@@ -130,6 +142,8 @@ pub enum Again {
     AtOnce,
     /// After a wait that doubles each time.
     Backoff,
+    /// After a longer wait that doubles each time.
+    Later,
     /// Another attempt would end the same way.
     Never,
     /// Another attempt would end the same way, and a decision is missing.
@@ -142,19 +156,73 @@ pub fn again(class: FailureClass) -> Again {
     use FailureClass as C;
     match class {
         C::Check | C::OutOfScope | C::WroteReadOnly => Again::AtOnce,
-        C::Exit | C::Signal | C::WallLimit | C::IdleLimit | C::SlotGone | C::Internal => {
-            Again::Backoff
-        }
-        C::NotFound | C::NotExecutable => Again::Never,
-        C::BaseConflict | C::RepositoryChanged => Again::Person,
+        C::Exit
+        | C::Signal
+        | C::WallLimit
+        | C::IdleLimit
+        | C::SlotGone
+        | C::Internal
+        | C::Context
+        | C::Crash => Again::Backoff,
+        C::RateLimit | C::Overloaded => Again::Later,
+        C::NotFound | C::NotExecutable | C::Refused => Again::Never,
+        C::BaseConflict | C::RepositoryChanged | C::Auth => Again::Person,
     }
 }
 
-/// Decides what follows the last outcome of `history` (oldest first), for a task
-/// that may be tried `retries` times more than once. `jitter` is a random number
-/// in [0, 1). An empty history is a task that may start now.
+/// Whether another agent may do better: the table's `*`.
 #[must_use]
-pub fn after_attempt(retries: u32, history: &[Outcome], now: Timestamp, jitter: f64) -> Next {
+pub fn moves_on(class: FailureClass) -> bool {
+    use FailureClass as C;
+    match class {
+        C::RateLimit
+        | C::Overloaded
+        | C::Context
+        | C::Refused
+        | C::Crash
+        | C::NotFound
+        | C::NotExecutable => true,
+        C::Check
+        | C::Exit
+        | C::Signal
+        | C::WallLimit
+        | C::IdleLimit
+        | C::Auth
+        | C::OutOfScope
+        | C::WroteReadOnly
+        | C::SlotGone
+        | C::BaseConflict
+        | C::RepositoryChanged
+        | C::Internal => false,
+    }
+}
+
+/// How often the turn went to the next agent.
+fn moves(history: &[Outcome]) -> usize {
+    let moved = |one: &&Outcome| matches!(one, Outcome::Failed { class, .. } if moves_on(*class));
+    history.iter().filter(moved).count()
+}
+
+/// Whose turn it is after this history: one of `players`, which are never none.
+#[must_use]
+pub fn player<'a>(players: &[&'a str], history: &[Outcome]) -> Option<&'a str> {
+    players.get(moves(history).checked_rem(players.len())?).copied()
+}
+
+/// What a task's plan says of its attempts.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms<'a> {
+    /// How often it may be tried more than once.
+    pub retries: u32,
+    /// The agents that can do it, the best first.
+    pub players: &'a [&'a str],
+}
+
+/// Decides what follows the last outcome of `history` (oldest first), for a task
+/// on these terms. `jitter` is a random number in [0, 1). An empty history is a
+/// task that may start now.
+#[must_use]
+pub fn after_attempt(terms: Terms<'_>, history: &[Outcome], now: Timestamp, jitter: f64) -> Next {
     let Some((last, earlier)) = history.split_last() else {
         return Next::Retry { not_before: now, why: "no attempt yet".into() };
     };
@@ -166,7 +234,14 @@ pub fn after_attempt(retries: u32, history: &[Outcome], now: Timestamp, jitter: 
         }
         Outcome::Failed { class, tree } => (*class, tree.as_ref()),
     };
-    let failures = failures(history);
+    let (moves, others) = (moves(history), terms.players.len().saturating_sub(1));
+    if moves_on(class) && moves <= others {
+        let next = player(terms.players, history).unwrap_or_default();
+        let why = format!("{}, on to agent '{next}'", class.word());
+        return Next::Retry { not_before: now, why };
+    }
+    let free = u32::try_from(moves.min(others)).unwrap_or(u32::MAX);
+    let (failures, retries) = (failures(history) - free, terms.retries);
     let way = again(class);
     match way {
         Again::Never => return Next::Fail { why: letter(history) },
@@ -182,12 +257,16 @@ pub fn after_attempt(retries: u32, history: &[Outcome], now: Timestamp, jitter: 
             );
             return Next::NeedsAttention { why };
         }
-        Again::AtOnce | Again::Backoff => {}
+        Again::AtOnce | Again::Backoff | Again::Later => {}
     }
     if failures > retries {
         return Next::Fail { why: letter(history) };
     }
-    let wait = if way == Again::Backoff { backoff_ms(failures - 1, jitter) } else { 0 };
+    let wait = match way {
+        Again::Backoff => backoff_ms(failures - 1, jitter),
+        Again::Later => later_ms(failures - 1, jitter),
+        Again::AtOnce | Again::Never | Again::Person => 0,
+    };
     let why = format!("{}, retry {failures} of {retries}", class.word());
     Next::Retry { not_before: now.plus_ms(wait), why }
 }
@@ -213,13 +292,22 @@ fn seen(earlier: &[Outcome], class: FailureClass, tree: Option<&Oid>) -> bool {
 /// chance moves it by up to 30 %, and it never exceeds the cap.
 #[must_use]
 pub fn backoff_ms(n: u32, jitter: f64) -> i64 {
-    let doubled = defaults::BACKOFF_MS.saturating_mul(1_u64 << n.min(20));
-    let whole = doubled.min(defaults::BACKOFF_CAP_MS);
+    doubled(defaults::BACKOFF_MS, defaults::BACKOFF_CAP_MS, n, jitter)
+}
+
+/// The same for what only time mends.
+#[must_use]
+pub fn later_ms(n: u32, jitter: f64) -> i64 {
+    doubled(defaults::LATER_MS, defaults::LATER_CAP_MS, n, jitter)
+}
+
+fn doubled(first: u64, cap: u64, n: u32, jitter: f64) -> i64 {
+    let whole = first.saturating_mul(1_u64 << n.min(20)).min(cap);
     let swing = defaults::BACKOFF_JITTER * (2.0 * jitter.clamp(0.0, 1.0) - 1.0);
     // thousandths, so that the arithmetic stays in whole numbers
     #[expect(clippy::cast_possible_truncation, reason = "between 700 and 1300 by the clamp")]
     let thousandths = ((1.0 + swing) * 1000.0) as i64;
-    let cap = i64::try_from(defaults::BACKOFF_CAP_MS).unwrap_or(i64::MAX);
+    let cap = i64::try_from(cap).unwrap_or(i64::MAX);
     (i64::try_from(whole).unwrap_or(cap) * thousandths / 1000).min(cap)
 }
 

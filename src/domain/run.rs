@@ -1,10 +1,12 @@
 //! A run: the state that its events fold into.
 
+use super::attempt::Attempt;
 use super::event::Unmerged;
 use super::id::{Oid, RunId, TaskId};
 use super::lease::Lease;
 use super::task::Task;
 use super::time::Timestamp;
+use super::usage::Spent;
 
 /// Where a run stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -234,6 +236,13 @@ impl Run {
         let attempts = self.tasks.iter().flat_map(|task| &task.attempts);
         let weak = attempts.filter(|attempt| !attempt.is_fenced());
         weak.map(|attempt| attempt.sandbox.as_str()).max_by_key(|words| words.starts_with("none"))
+    }
+
+    /// What its ended attempts used.
+    #[must_use]
+    pub fn spent(&self) -> Spent {
+        let attempts = self.tasks.iter().flat_map(|task| &task.attempts);
+        Spent::of(attempts.filter(|one| !one.is_open()).map(Attempt::usage))
     }
 
     /// Whether checks passed on every task's result.

@@ -3,6 +3,7 @@
 use super::attempt::Attempt;
 use super::id::{Oid, TaskId};
 use super::time::Timestamp;
+use super::usage::Spent;
 
 /// Where a task stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -156,6 +157,12 @@ pub struct Task {
 }
 
 impl Task {
+    /// What its ended attempts used.
+    #[must_use]
+    pub fn spent(&self) -> Spent {
+        Spent::of(self.attempts.iter().filter(|one| !one.is_open()).map(Attempt::usage))
+    }
+
     /// The newest attempt.
     #[must_use]
     pub fn last(&self) -> Option<&Attempt> {

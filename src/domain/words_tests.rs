@@ -84,6 +84,7 @@ fn all_kinds(name: &str, text: &str) -> Vec<EventKind> {
             slot: s(),
             mark: s(),
             sandbox: "none".into(),
+            resumes: None,
         },
         ended(name, Ending::Finished, 3),
         ended(name, failed, 0),

@@ -20,7 +20,6 @@ use super::io::{Effect, Files, Finish, Input, Stop, Urgency};
 use super::{judge, scheduler};
 
 mod step;
-
 use step::Step;
 
 /// What a task in flight is doing.
@@ -126,12 +125,12 @@ impl Core {
         match input {
             Input::Begin | Input::Tick => {}
             Input::Stop(stop) => self.halt(step, stop),
-            Input::Prepared { task, attempt, base, slot, mark, sandbox, files } => {
+            Input::Prepared { task, attempt, base, slot, mark, sandbox, resumes, files } => {
                 self.flights.remove(&task);
                 if self.stop.is_some() {
                     return;
                 }
-                let Some(agent) = step.plan.task(&task).map(|t| t.agent.clone()) else { return };
+                let Some(agent) = judge::player(step.plan, &step.run, &task) else { return };
                 step.event(EventKind::AttemptStarted {
                     task: task.clone(),
                     attempt,
@@ -140,6 +139,7 @@ impl Core {
                     slot,
                     mark,
                     sandbox,
+                    resumes,
                 });
                 step.files.extend(files);
                 self.flights.insert(task.clone(), Flight::Working);

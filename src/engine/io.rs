@@ -45,6 +45,8 @@ pub enum Input {
         mark: String,
         /// What keeps its agent from the rest of the machine.
         sandbox: String,
+        /// The session that it goes on with.
+        resumes: Option<String>,
         /// The prompt, to be stored before the spawn.
         files: Files,
     },

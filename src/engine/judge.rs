@@ -3,13 +3,22 @@
 
 use crate::domain::attempt::{Ending, FailureClass};
 use crate::domain::event::{EventKind, Unmerged};
-use crate::domain::plan::PlannedTask;
-use crate::domain::policy::{self, Next, Outcome};
+use crate::domain::id::TaskId;
+use crate::domain::plan::{Plan, PlannedTask};
+use crate::domain::policy::{self, Next, Outcome, Terms};
 use crate::domain::run::{Run, RunEnd};
 use crate::domain::task::{Task, TaskEnd, TaskStatus};
 
 use super::core::Moment;
 use super::io::Stop;
+
+/// The agent whose turn the next attempt of a task is.
+#[must_use]
+pub fn player(plan: &Plan, run: &Run, id: &TaskId) -> Option<String> {
+    let planned = plan.task(id)?;
+    let history = run.task(id).map(Outcome::history).unwrap_or_default();
+    policy::player(&planned.players(), &history).map(str::to_owned)
+}
 
 /// What follows the attempts that a task has had.
 #[must_use]
@@ -17,7 +26,9 @@ pub fn next(planned: &PlannedTask, task: &Task, moment: Moment) -> EventKind {
     let history = Outcome::history(task);
     let id = task.id.clone();
     let over = |end, why| EventKind::TaskEnded { task: id.clone(), end, why };
-    match policy::after_attempt(planned.retries, &history, moment.now, moment.jitter) {
+    let players = planned.players();
+    let terms = Terms { retries: planned.retries, players: &players };
+    match policy::after_attempt(terms, &history, moment.now, moment.jitter) {
         Next::Complete { verified: true } => {
             over(TaskEnd::Completed, "every check passed".to_owned())
         }
@@ -26,8 +37,17 @@ pub fn next(planned: &PlannedTask, task: &Task, moment: Moment) -> EventKind {
         }
         Next::Retry { not_before, why } => EventKind::RetryPlanned { task: id, not_before, why },
         Next::Fail { why } => over(TaskEnd::Failed, why),
-        Next::NeedsAttention { why } => over(TaskEnd::NeedsAttention, why),
+        Next::NeedsAttention { why } => over(TaskEnd::NeedsAttention, login(task).unwrap_or(why)),
         Next::Cancel => over(TaskEnd::Cancelled, "cancelled".to_owned()),
+    }
+}
+
+/// What a person has to do for a task whose agent lacks a login: its attempt
+/// says so, with the command.
+fn login(task: &Task) -> Option<String> {
+    match task.last()?.ending.as_ref()? {
+        Ending::Failed { class: FailureClass::Auth, why } => Some(why.clone()),
+        Ending::Failed { .. } | Ending::Finished | Ending::Interrupted | Ending::Cancelled => None,
     }
 }
 

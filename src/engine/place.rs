@@ -162,6 +162,7 @@ impl Place {
             roles,
             default: self.setting("crew.defaultagent").map(list).unwrap_or_default(),
             available: self.agents()?.into_keys().filter(|name| name != "sh").collect(),
+            known: Vec::new(),
         })
     }
 

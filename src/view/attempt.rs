@@ -3,7 +3,9 @@
 
 use serde::Serialize;
 
+use super::usage::UsageView;
 use super::words::rfc3339;
+use crate::domain::account::Account;
 use crate::domain::attempt::{Attempt, Ending, Judgement, Output, Verdict, Work};
 use crate::domain::time::Timestamp;
 use crate::domain::words;
@@ -26,6 +28,21 @@ pub struct AttemptView {
     pub why: Option<String>,
     /// What kept its agent from the rest of the machine; `none`: nothing did.
     pub sandbox: String,
+    /// The session of an earlier attempt that it went on with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resumes: Option<String>,
+    /// The version of the agent's program, as it told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// The model, as the agent told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// The name under which the agent's program can go on with the conversation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+    /// What it used, as the agent told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub usage: Option<UsageView>,
     /// The commit it started from.
     pub base: String,
     /// When it started, RFC 3339.
@@ -147,6 +164,8 @@ impl AttemptView {
             Some(Ending::Finished) => (None, attempt.verdict.as_ref().map(words::verdict)),
             Some(Ending::Interrupted | Ending::Cancelled) | None => (None, None),
         };
+        let account = attempt.output.as_ref().map(|output| output.account.clone());
+        let Account { version, model, session, usage } = account.unwrap_or_default();
         Self {
             number: attempt.number,
             agent: attempt.agent.clone(),
@@ -154,6 +173,11 @@ impl AttemptView {
             class,
             why,
             sandbox: attempt.sandbox.clone(),
+            resumes: attempt.resumes.clone(),
+            version,
+            model,
+            session,
+            usage: usage.map(UsageView::from),
             base: attempt.base.to_string(),
             started: rfc3339(attempt.started),
             ended: attempt.ended.map(rfc3339),

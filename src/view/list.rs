@@ -5,12 +5,14 @@ use serde::Serialize;
 use super::run::{standing, unattended};
 use super::text::{Label, Line, Text, table};
 use super::tree::label;
+use super::usage::{SpentView, cost_of_all};
 use super::words::{age, rfc3339};
 use crate::domain::escape::escaped;
 use crate::domain::id::RunId;
 use crate::domain::lease::Life;
 use crate::domain::run::RunStatus;
 use crate::domain::time::Timestamp;
+use crate::domain::usage::Spent;
 use crate::domain::words::{clip, columns, plural};
 
 /// What a listing knows of a run without reading its chain.
@@ -33,6 +35,8 @@ pub struct RunRow {
     pub holder: Option<Life>,
     /// The weakest that one of its agents was kept in, if less than `fenced`.
     pub weakest_sandbox: Option<String>,
+    /// What its ended attempts used.
+    pub spent: Spent,
     /// When its newest event was written.
     pub updated: Timestamp,
 }
@@ -57,6 +61,9 @@ pub struct RowView {
     /// The weakest that one of its agents was kept in, if less than `fenced`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weakest_sandbox: Option<String>,
+    /// What its ended attempts used, as their agents told; absent when none did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spent: Option<SpentView>,
     /// When its newest event was written, RFC 3339.
     pub updated: String,
     /// Why it can't be read.
@@ -94,6 +101,7 @@ impl RowView {
             done: row.done,
             tasks: row.tasks,
             weakest_sandbox: row.weakest_sandbox.clone(),
+            spent: SpentView::of(row.spent),
             updated: rfc3339(row.updated),
             error,
             ago: age(row.updated, now),
@@ -113,9 +121,12 @@ pub fn text(rows: &[RowView], wide: usize) -> Text {
         );
         return text;
     }
-    let mut cells: Vec<Vec<Line>> = rows.iter().map(cells).collect();
-    let used: usize =
-        (0..4).map(|at| 2 + cells.iter().map(|row| row[at].columns()).max().unwrap_or(0)).sum();
+    let priced = rows.iter().any(|row| row.spent.is_some());
+    let mut cells: Vec<Vec<Line>> = rows.iter().map(|row| cells(row, priced)).collect();
+    let columns = cells.first().map_or(0, Vec::len);
+    let used: usize = (0..columns)
+        .map(|at| 2 + cells.iter().map(|row| row[at].columns()).max().unwrap_or(0))
+        .sum();
     let room = wide.saturating_sub(used).max(20);
     for (line, row) in cells.iter_mut().zip(rows) {
         line.push(goal(row, room));
@@ -123,7 +134,8 @@ pub fn text(rows: &[RowView], wide: usize) -> Text {
     table(cells)
 }
 
-fn cells(row: &RowView) -> Vec<Line> {
+/// The cells of a row but for its goal; with its cost where any run has one.
+fn cells(row: &RowView, priced: bool) -> Vec<Line> {
     let status = if row.error.is_some() {
         Label::Bad
     } else if row.standing == row.status {
@@ -135,12 +147,17 @@ fn cells(row: &RowView) -> Vec<Line> {
         0 => String::new(),
         total => format!("{}/{}", row.done, plural(total, "task")),
     };
-    vec![
+    let cost = row.spent.as_ref().map(cost_of_all).unwrap_or_default();
+    let mut cells = vec![
         Line::new().with(Label::Id, &row.id),
         Line::new().with(status, &row.standing),
         Line::plain(&tasks),
         Line::new().with(Label::Dim, &row.ago),
-    ]
+    ];
+    if priced {
+        cells.insert(3, Line::new().with(Label::Dim, &cost));
+    }
+    cells
 }
 
 fn goal(row: &RowView, room: usize) -> Line {

@@ -22,4 +22,5 @@ pub mod task;
 pub mod text;
 pub mod tree;
 pub mod trust;
+pub mod usage;
 pub mod words;

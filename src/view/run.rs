@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::attempt::AttemptView;
 use super::next;
+use super::usage::SpentView;
 use super::words::{age, rfc3339};
 use crate::domain::event::Unmerged;
 use crate::domain::id::TaskId;
@@ -80,6 +81,9 @@ pub struct RunView {
     pub ended: Option<String>,
     /// From the request to the end, or to now, in milliseconds.
     pub took_ms: i64,
+    /// What its ended attempts used, as their agents told; absent when none did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spent: Option<SpentView>,
     /// Commands that make sense next, the best first.
     pub next: Vec<String>,
     /// How long ago it was asked for, in words.
@@ -137,6 +141,9 @@ pub struct TaskView {
     /// Its next attempt starts no sooner, RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_before: Option<String>,
+    /// What its ended attempts used; absent when none told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spent: Option<SpentView>,
     /// All its attempts together, in milliseconds; absent before the first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub took_ms: Option<i64>,
@@ -196,6 +203,7 @@ impl RunView {
             updated: rfc3339(run.updated),
             ended: run.ended.map(rfc3339),
             took_ms: run.ended.unwrap_or(seen.now).since_ms(run.created).max(0),
+            spent: SpentView::of(run.spent()),
             next: next::commands(run, seen.life),
             asked: age(run.created, seen.now),
         }
@@ -236,6 +244,7 @@ impl TaskView {
             standing: standing(task.status.word(), completed, task.verified),
             verified: task.verified,
             needs: names(&task.needs),
+            spent: SpentView::of(task.spent()),
             took_ms: (!attempts.is_empty()).then_some(took),
             attempts,
             result: task.result.as_ref().map(ToString::to_string),

@@ -2,6 +2,7 @@
 //! was reached twice. Built by folding events, so that it can't be one that
 //! cannot happen.
 
+use crate::domain::account::Account;
 use crate::domain::attempt::{
     Change, CheckRun, Ending, FailureClass, Judgement, Output, Verdict, Work,
 };
@@ -12,6 +13,7 @@ use crate::domain::lease::{Because, Binding, Grant, Token};
 use crate::domain::run::{Outline, OutlineTask, Request, Run, RunEnd};
 use crate::domain::task::TaskEnd;
 use crate::domain::time::Timestamp;
+use crate::domain::usage::Usage;
 
 /// What a hostile goal, title, path or agent may hold.
 pub(crate) const HOSTILE: &str = "x\u{1b}]0;owned\u{7}\u{9b}2J\u{202e}\r\ny\0\u{7f}\u{200b}";
@@ -25,6 +27,17 @@ pub(crate) fn oid(digit: char) -> Oid {
 
 pub(crate) fn task(name: &str) -> TaskId {
     name.parse().expect("a part")
+}
+
+/// What a hostile or a plain agent told.
+fn account(text: &str) -> Account {
+    let usage = Usage { input: 12_345, output: 678, cached: 9000, cost_micro: Some(12_346) };
+    Account {
+        version: Some(text.into()),
+        model: Some(text.into()),
+        session: Some("s-1".into()),
+        usage: Some(usage),
+    }
 }
 
 /// Writes events one after the other.
@@ -86,6 +99,7 @@ impl Story {
                 slot: "/slots/3".into(),
                 mark: "m".into(),
                 sandbox: "fenced".into(),
+                resumes: None,
             },
         )
     }
@@ -103,7 +117,8 @@ impl Story {
             left_out: vec![(text.clone(), text.clone())],
             ..Work::default()
         };
-        let output = Output { bytes: 1536, sha256: "e".repeat(64), leaked: vec![text] };
+        let account = account(&text);
+        let output = Output { bytes: 1536, sha256: "e".repeat(64), leaked: vec![text], account };
         self.write(65, EventKind::AttemptEnded { task: task(name), attempt, ending, work, output })
     }
 

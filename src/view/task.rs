@@ -5,6 +5,7 @@ use super::attempt::{AttemptView, CheckView, WorkView};
 use super::run::TaskView;
 use super::text::{Label, Line, Text};
 use super::tree::{label, short};
+use super::usage::{cost, tokens};
 use super::words::{duration, list, size};
 use crate::domain::words::plural;
 
@@ -45,6 +46,7 @@ fn attempt_text(attempt: &AttemptView) -> Text {
         .with(Label::Dim, &format!("  {took} on {}, from {}", attempt.agent, short(&attempt.base)));
     text.push(head);
     text.push(Line::plain("  ").with(Label::Dim, &format!("sandbox: {}", attempt.sandbox)));
+    account_text(&mut text, attempt);
     if let Some(why) = attempt.why.as_ref().filter(|_| attempt.status == "failed") {
         let class = attempt.class.map(|class| format!("{class}: ")).unwrap_or_default();
         text.push(Line::plain("  ").with(Label::Bad, &format!("{class}{why}")));
@@ -67,6 +69,29 @@ fn attempt_text(attempt: &AttemptView) -> Text {
         }
     }
     text
+}
+
+/// What the agent told of itself.
+fn account_text(text: &mut Text, attempt: &AttemptView) {
+    let mut told = Vec::new();
+    told.extend(attempt.version.as_ref().map(|version| format!("version {version}")));
+    told.extend(attempt.model.clone());
+    match (&attempt.resumes, &attempt.session) {
+        (Some(old), Some(new)) if old != new => {
+            told.push(format!("session {new}, which goes on with {old}"));
+        }
+        (Some(session), _) => told.push(format!("goes on with session {session}")),
+        (None, Some(session)) => told.push(format!("session {session}")),
+        (None, None) => {}
+    }
+    if !told.is_empty() {
+        let words = format!("told: {}", told.join(", "));
+        text.push(Line::plain("  ").with(Label::Dim, &words));
+    }
+    if let Some(used) = &attempt.usage {
+        let words = format!("used {}, {}", tokens(used), cost(used));
+        text.push(Line::plain("  ").with(Label::Dim, &words));
+    }
 }
 
 fn work_text(text: &mut Text, work: &WorkView) {

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use super::attempt::{AttemptView, WorkView};
 use super::run::{RunView, TaskView};
 use super::text::{Label, Line, Text, table};
+use super::usage::{cost_of_all, tokens};
 use super::words::{duration, list, list_some};
 use crate::domain::id::Oid;
 use crate::domain::words::plural;
@@ -84,6 +85,10 @@ fn facts(run: &RunView) -> Text {
             .with(Label::Plain, "; what is not kept: ")
             .with(Label::Hint, "git crew doctor --sandbox");
         rows.push(row("sandbox", line));
+    }
+    if let Some(spent) = &run.spent {
+        let words = format!("{}, {}", tokens(&spent.usage), cost_of_all(spent));
+        rows.push(row("used", Line::plain(&words)));
     }
     for (at, command) in run.next.iter().enumerate() {
         let name = if at == 0 { "next" } else { "" };

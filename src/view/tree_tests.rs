@@ -9,6 +9,7 @@ use crate::domain::id::RunId;
 use crate::domain::lease::Life;
 use crate::domain::run::RunStatus;
 use crate::domain::time::Timestamp;
+use crate::domain::usage::Spent;
 use crate::view::event::EventView;
 use crate::view::json::Envelope;
 use crate::view::list::{self, RowView, RunRow};
@@ -45,6 +46,7 @@ fn a_blocked_run_says_what_to_do() {
         why       words
         result    eeeeeeeeeeee holds explore
         left out  left does not merge: conflicts in words and b
+        used      74.0k tokens in (54.0k more cached), 4068 out, $0.0741
         next      git crew log 9abc-fix right --output
                   git crew retry 9abc-fix right
                   git crew diff 9abc-fix left
@@ -66,6 +68,7 @@ fn a_completed_run_without_checks_says_so() {
 
         why     words
         result  eeeeeeeeeeee holds plan and implement
+        used    24.6k tokens in (18.0k more cached), 1356 out, $0.0247
         next    git crew diff 7kq2-fix
                 git merge refs/crew/results/7kq2-fix
         ");
@@ -106,6 +109,8 @@ fn a_task_is_shown_in_full() {
 
         attempt 1  failed  1m 05s on words, from 111111111111
           sandbox: fenced
+          told: version words, words, session s-1
+          used 12.3k tokens in (9000 more cached), 678 out, $0.0124
           failed 'words' with exit code 1
           kept cccccccccccc, 3 paths changed, 1 commit of the agent's own
             M words
@@ -122,6 +127,8 @@ fn a_task_is_shown_in_full() {
 
         attempt 2  passed  1m 05s on words, from 111111111111
           sandbox: fenced
+          told: version words, words, session s-1
+          used 12.3k tokens in (9000 more cached), 678 out, $0.0124
           kept cccccccccccc, 3 paths changed, 1 commit of the agent's own
             M words
             and 2 more
@@ -188,6 +195,7 @@ fn row(id: &str, status: Result<RunStatus, String>, holder: Option<Life>, goal: 
         goal: goal.into(),
         done: 1,
         tasks: 4,
+        spent: Spent::default(),
         holder,
         updated: START,
     }

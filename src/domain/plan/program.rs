@@ -8,12 +8,14 @@
 //! 4 the agent file              agent: claude, codex                 5 to 7
 //! 5 the team file               agent: claude                        6 and 7
 //! 6 the default in git config   crew.defaultAgent=claude             7
-//! 7 the first available one     crew.agent.claude.command=…
+//! 7 the first available one     a configured one, else an installed one
 //! ```
 //!
 //! A rule that names programs decides: if none of them is available the plan
-//! fails and says so; it never falls through to the next rule. `sh` is always
-//! available, and never picked by rule 7: it runs only texts written for it.
+//! fails and says so; it never falls through to the next rule. The first of them
+//! that is available runs the task, the others go on where it can't. `sh` is
+//! always available, and never picked by rule 7: it runs only texts written for
+//! it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -34,6 +36,8 @@ pub struct Programs {
     pub default: Vec<String>,
     /// Programs that are configured or installed, best first; [`SH`] need not be named.
     pub available: Vec<String>,
+    /// Programs that git-crew knows, with the command that installs each.
+    pub known: Vec<(String, String)>,
 }
 
 /// The rule that named a program, for messages.
@@ -71,11 +75,15 @@ impl fmt::Display for Rule {
 pub enum ProgramError {
     /// Nothing names one and nothing is available.
     #[error(
-        "no agent is configured: name any command line with 'git config crew.agent.<name>.command \"<command line>\"'; it reads its task from standard input"
+        "no agent is installed or configured: {}name any command line with 'git config crew.agent.<name>.command \"<command line>\"'; it reads its task from standard input",
+        installing(known)
     )]
-    None,
+    None {
+        /// What could be installed, with the command that does.
+        known: Vec<(String, String)>,
+    },
     /// A rule names programs, none of which is available.
-    #[error("no agent '{}' for role '{role}', named by {rule}: {}", wanted.join("' or '"), known(available))]
+    #[error("no agent '{}' for role '{role}', named by {rule}: {}", wanted.join("' or '"), mend(available, install.as_deref()))]
     Unavailable {
         /// The role that lacks one.
         role: String,
@@ -85,15 +93,27 @@ pub enum ProgramError {
         rule: Rule,
         /// What could have been named.
         available: Vec<String>,
+        /// The command that installs one of them, if git-crew knows it.
+        install: Option<String>,
     },
 }
 
-fn known(available: &[String]) -> String {
+/// One sentence for all that could be installed.
+fn installing(known: &[(String, String)]) -> String {
+    let one = |(name, command): &(String, String)| format!("{name} ('{command}')");
+    let all: Vec<String> = known.iter().map(one).collect();
+    if all.is_empty() { String::new() } else { format!("install {}, or ", all.join(" or ")) }
+}
+
+fn mend(available: &[String], install: Option<&str>) -> String {
     let names: Vec<&str> = available.iter().map(String::as_str).chain([SH]).collect();
-    format!(
-        "available are {}; configure it with 'git config crew.agent.<name>.command \"<command line>\"'",
-        names.join(", ")
-    )
+    let how = match install {
+        Some(command) => format!("install it with '{command}'"),
+        None => {
+            "configure it with 'git config crew.agent.<name>.command \"<command line>\"'".to_owned()
+        }
+    };
+    format!("available are {}; {how}", names.join(", "))
 }
 
 impl ProgramError {
@@ -101,7 +121,7 @@ impl ProgramError {
     #[must_use]
     pub fn nearest(&self) -> Option<&str> {
         match self {
-            Self::None => None,
+            Self::None { .. } => None,
             Self::Unavailable { wanted, available, .. } => {
                 let names = || available.iter().map(String::as_str).chain([SH]);
                 wanted.iter().find_map(|name| nearest(name, names()))
@@ -120,8 +140,9 @@ pub(super) struct Wishes<'a> {
 }
 
 impl Programs {
-    /// Chooses the program for a task by the table above.
-    pub(super) fn choose(&self, wishes: Wishes<'_>) -> Result<String, ProgramError> {
+    /// Chooses the program for a task by the table above, and those that go on
+    /// where it can't.
+    pub(super) fn choose(&self, wishes: Wishes<'_>) -> Result<(String, Vec<String>), ProgramError> {
         let role = self.roles.get(wishes.role).map_or(&[][..], Vec::as_slice);
         let rules = [
             (Rule::Flag, self.flag.as_slice()),
@@ -133,15 +154,30 @@ impl Programs {
         ];
         let usable = |name: &&String| *name == SH || self.available.contains(*name);
         if let Some((rule, wanted)) = rules.into_iter().find(|(_, wanted)| !wanted.is_empty()) {
-            return wanted.iter().find(usable).cloned().ok_or_else(|| ProgramError::Unavailable {
-                role: wishes.role.to_owned(),
-                wanted: wanted.to_vec(),
-                rule,
-                available: self.available.clone(),
-            });
+            let mut usable = wanted.iter().filter(usable).cloned();
+            let Some(first) = usable.next() else { return Err(self.lacks(&wishes, rule, wanted)) };
+            let mut others: Vec<String> = Vec::new();
+            for other in usable {
+                if other != first && !others.contains(&other) {
+                    others.push(other);
+                }
+            }
+            return Ok((first, others));
         }
         let first = self.available.iter().find(|name| *name != SH).cloned();
-        first.ok_or(ProgramError::None)
+        let first = first.ok_or_else(|| ProgramError::None { known: self.known.clone() })?;
+        Ok((first, Vec::new()))
+    }
+
+    fn lacks(&self, wishes: &Wishes<'_>, rule: Rule, wanted: &[String]) -> ProgramError {
+        let install = self.known.iter().find(|(name, _)| wanted.contains(name));
+        ProgramError::Unavailable {
+            role: wishes.role.to_owned(),
+            wanted: wanted.to_vec(),
+            rule,
+            available: self.available.clone(),
+            install: install.map(|(_, command)| command.clone()),
+        }
     }
 }
 
@@ -163,11 +199,12 @@ mod tests {
                 roles: BTreeMap::from([("r".to_owned(), at(1))]),
                 default: at(5),
                 available: list("any flag role step persona team default"),
+                known: Vec::new(),
             };
             let (step, persona, team) = (at(2), at(3), at(4));
             let wishes = Wishes { role: "r", step: &step, persona: &persona, team: &team };
             let wanted = names.get(first).copied().unwrap_or("any");
-            assert_eq!(programs.choose(wishes), Ok(wanted.to_owned()));
+            assert_eq!(programs.choose(wishes), Ok((wanted.to_owned(), Vec::new())));
         }
     }
 
@@ -185,8 +222,29 @@ mod tests {
     fn sh_is_always_there_and_never_a_guess() {
         let step = list("nothere sh");
         let none = Wishes { role: "r", step: &[], persona: &[], team: &[] };
-        assert_eq!(Programs::default().choose(Wishes { step: &step, ..none }), Ok("sh".into()));
+        let chosen = Programs::default().choose(Wishes { step: &step, ..none });
+        assert_eq!(chosen, Ok(("sh".into(), Vec::new())));
         let only_sh = Programs { available: list("sh"), ..Programs::default() };
-        assert_eq!(only_sh.choose(none), Err(ProgramError::None));
+        assert_eq!(only_sh.choose(none), Err(ProgramError::None { known: Vec::new() }));
+    }
+
+    #[test]
+    fn the_others_that_are_available_go_on() {
+        let flag = list("absent two sh one two");
+        let programs = Programs { flag, available: list("one two"), ..Programs::default() };
+        let none = Wishes { role: "r", step: &[], persona: &[], team: &[] };
+        assert_eq!(programs.choose(none), Ok(("two".into(), list("sh one"))));
+        let guessed = Programs { available: list("one two"), ..Programs::default() };
+        assert_eq!(guessed.choose(none), Ok(("one".into(), Vec::new())));
+    }
+
+    #[test]
+    fn what_is_not_there_says_how_to_get_it() {
+        let known = vec![("claude".to_owned(), "npm install -g claude".to_owned())];
+        let programs = Programs { known, ..Programs::default() };
+        let step = list("claude");
+        let none = Wishes { role: "r", step: &[], persona: &[], team: &[] };
+        insta::assert_snapshot!(programs.choose(none).unwrap_err(), @r#"no agent is installed or configured: install claude ('npm install -g claude'), or name any command line with 'git config crew.agent.<name>.command "<command line>"'; it reads its task from standard input"#);
+        insta::assert_snapshot!(programs.choose(Wishes { step: &step, ..none }).unwrap_err(), @"no agent 'claude' for role 'r', named by the step's 'agent:': available are sh; install it with 'npm install -g claude'");
     }
 }

@@ -124,11 +124,11 @@ fn task(
         persona: &persona.agents,
         team: &team.agents,
     };
-    let agent = match inputs.programs.choose(wishes) {
-        Ok(agent) => agent,
+    let (agent, fallbacks) = match inputs.programs.choose(wishes) {
+        Ok(players) => players,
         Err(error) => {
             // What lacks for every role is said once, not once for each.
-            let line = if matches!(error, ProgramError::None) { 1 } else { step.role.1 };
+            let line = if matches!(error, ProgramError::None { .. }) { 1 } else { step.role.1 };
             let mut fault = Diagnostic::error(&workflow.file, line, error.to_string());
             fault.suggestion = error.nearest().map(str::to_owned);
             fault.remedy = Some("see which agents there are: git crew agents list".to_owned());
@@ -137,7 +137,7 @@ fn task(
         }
     };
     let text = step.text.replace("{goal}", inputs.goal);
-    if agent == SH {
+    if agent == SH || fallbacks.iter().any(|name| name == SH) {
         found.extend(sh_fault(&workflow.file, step, &text));
     }
     if !persona.writes() && !step.paths.is_empty() {
@@ -152,6 +152,7 @@ fn task(
         title: step.title.clone(),
         role: step.role.0.clone(),
         agent,
+        fallbacks,
         persona: persona.prompt.clone(),
         writes: persona.writes(),
         needs: step.needs.clone(),

@@ -134,7 +134,7 @@ fn what_does_not_fit_together() {
     insta::assert_snapshot!(faults(TEAM, &flow("role: explorr\n\nx"), &any()), @"f.workflow.md:4: error: step 'a' wants role 'explorr', which team 't' lacks; did you mean 'explorer'?");
     insta::assert_snapshot!(faults("---\n---\n- explorer: agent=skout\n", &flow("role: explorer\n\nx"), &any()), @"t.team.md:3: error: role 'explorer' is played by agent 'skout', which is unknown; did you mean 'scout'?");
     insta::assert_snapshot!(faults("---\n---\n- explorer: agent=off\n", &flow("role: explorer\n\nx"), &any()), @"t.team.md:3: error: role 'explorer' is played by agent 'off', which is disabled");
-    insta::assert_snapshot!(faults(TEAM, &flow("role: explorer\n\nx"), &Programs::default()), @r#"f.workflow.md:1: error: no agent is configured: name any command line with 'git config crew.agent.<name>.command "<command line>"'; it reads its task from standard input"#);
+    insta::assert_snapshot!(faults(TEAM, &flow("role: explorer\n\nx"), &Programs::default()), @r#"f.workflow.md:1: error: no agent is installed or configured: name any command line with 'git config crew.agent.<name>.command "<command line>"'; it reads its task from standard input"#);
     insta::assert_snapshot!(faults(TEAM, &flow("role: explorer\nagent: sh\n\nx"), &any()), @"f.workflow.md:3: error: step 'a' is run by agent 'sh', and its text has no fenced sh block");
 }
 

@@ -10,6 +10,7 @@ fn task() -> PlannedTask {
         title: "Do it".into(),
         role: "executor".into(),
         agent: "any".into(),
+        fallbacks: vec![],
         persona: "You change code.".into(),
         writes: true,
         needs: vec!["plan".parse().expect("an id")],

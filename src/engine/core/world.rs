@@ -22,6 +22,7 @@ pub(super) fn task(id: &str, needs: &[&str], checks: &[&str]) -> PlannedTask {
         title: id.into(),
         role: "r".into(),
         agent: "sh".into(),
+        fallbacks: vec![],
         persona: String::new(),
         writes: true,
         needs: needs.iter().map(|n| n.parse().expect("a slug")).collect(),
@@ -173,6 +174,7 @@ impl World {
                     slot,
                     mark,
                     sandbox,
+                    resumes: None,
                     files: Files::new(),
                 })
             }

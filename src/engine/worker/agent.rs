@@ -221,6 +221,7 @@ fn output(report: &Report) -> Output {
         bytes: report.stdout.bytes + report.stderr.bytes,
         sha256: report.stdout.sha256.clone(),
         leaked: report.leaked.iter().take(20).cloned().collect(),
+        ..Output::default()
     }
 }
 

@@ -57,7 +57,8 @@ fn prepared(shop: &Shop, run: &Run, id: &TaskId, attempt: u32) -> Result<Input, 
     let mark = Mark::new(shop.random.bytes16()).as_str().to_owned();
     let slot = slot_key(run, id, attempt, &mark);
     let sandbox = shop.confinement.grade(shop.slots.kind());
-    Ok(Input::Prepared { task: id.clone(), attempt, base, slot, mark, sandbox, files })
+    let resumes = None;
+    Ok(Input::Prepared { task: id.clone(), attempt, base, slot, mark, sandbox, resumes, files })
 }
 
 /// A folder name that no other attempt has, short enough for paths below it.

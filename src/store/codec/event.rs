@@ -19,21 +19,63 @@ use super::parts::{
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "event")]
 pub(super) enum Payload {
-    RunCreated { goal: String, base: Oid, request: WireRequest },
-    LeaseGranted { token: u64, grant: WireGrant, because: String },
+    RunCreated {
+        goal: String,
+        base: Oid,
+        request: WireRequest,
+    },
+    LeaseGranted {
+        token: u64,
+        grant: WireGrant,
+        because: String,
+    },
     LeaseReleased,
-    RunPlanned { jobs: u32, tasks: Vec<WireOutlineTask> },
-    AttemptStarted { agent: String, base: Oid, slot: String, mark: String, sandbox: String },
-    AttemptEnded { ending: WireEnding, work: Box<WireWork>, output: WireOutput },
-    VerdictReached { verdict: WireVerdict },
-    RetryPlanned { not_before: Timestamp, why: String },
-    TaskEnded { end: String, why: String },
+    RunPlanned {
+        jobs: u32,
+        tasks: Vec<WireOutlineTask>,
+    },
+    AttemptStarted {
+        agent: String,
+        base: Oid,
+        slot: String,
+        mark: String,
+        sandbox: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        resumes: Option<String>,
+    },
+    AttemptEnded {
+        ending: WireEnding,
+        work: Box<WireWork>,
+        output: WireOutput,
+    },
+    VerdictReached {
+        verdict: WireVerdict,
+    },
+    RetryPlanned {
+        not_before: Timestamp,
+        why: String,
+    },
+    TaskEnded {
+        end: String,
+        why: String,
+    },
     TaskReopened,
-    ResultMade { commit: Oid, merged: Vec<TaskId>, left: Vec<WireUnmerged> },
-    RunEnded { end: String, why: String },
+    ResultMade {
+        commit: Oid,
+        merged: Vec<TaskId>,
+        left: Vec<WireUnmerged>,
+    },
+    RunEnded {
+        end: String,
+        why: String,
+    },
     RunReopened,
-    CancelRequested { why: String },
-    Noted { text: String },
+    CancelRequested {
+        why: String,
+    },
+    Noted {
+        text: String,
+    },
 }
 
 impl From<&EventKind> for Payload {
@@ -52,8 +94,8 @@ impl From<&EventKind> for Payload {
                 jobs: outline.jobs,
                 tasks: outline.tasks.iter().map(Into::into).collect(),
             },
-            EventKind::AttemptStarted { agent, base, slot, mark, sandbox, .. } => {
-                Self::AttemptStarted { agent, base, slot, mark, sandbox }
+            EventKind::AttemptStarted { agent, base, slot, mark, sandbox, resumes, .. } => {
+                Self::AttemptStarted { agent, base, slot, mark, sandbox, resumes }
             }
             EventKind::AttemptEnded { ending, work, output, .. } => Self::AttemptEnded {
                 ending: (&ending).into(),
@@ -139,9 +181,17 @@ impl Payload {
     fn into_task_kind(self, about: &About) -> Result<EventKind, CodecError> {
         let task = about.task()?;
         match self {
-            Self::AttemptStarted { agent, base, slot, mark, sandbox } => {
-                let attempt = about.attempt()?;
-                Ok(EventKind::AttemptStarted { task, attempt, agent, base, slot, mark, sandbox })
+            Self::AttemptStarted { agent, base, slot, mark, sandbox, resumes } => {
+                Ok(EventKind::AttemptStarted {
+                    task,
+                    attempt: about.attempt()?,
+                    agent,
+                    base,
+                    slot,
+                    mark,
+                    sandbox,
+                    resumes,
+                })
             }
             Self::AttemptEnded { ending, work, output } => Ok(EventKind::AttemptEnded {
                 task,

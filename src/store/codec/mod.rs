@@ -8,6 +8,7 @@
 
 use crate::domain::escape;
 
+mod account;
 mod event;
 mod message;
 mod parts;
@@ -17,7 +18,7 @@ pub use message::{decode, encode, status_of};
 pub use run::{decode_run, encode_run};
 
 /// The version that this program writes.
-pub const FORMAT: Format = Format { major: 1, minor: 0 };
+pub const FORMAT: Format = Format { major: 1, minor: 1 };
 
 /// The most bytes that one event's message may have: every `git log` reads it.
 pub const MAX_MESSAGE: usize = 64 * 1024;

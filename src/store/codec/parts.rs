@@ -11,6 +11,7 @@ use crate::domain::lease::{Because, Binding, Grant};
 use crate::domain::run::{OutlineTask, Request};
 
 use super::CodecError;
+use super::account::WireAccount;
 
 /// Finds the value of a closed vocabulary by its word.
 pub(super) fn by_word<T: Copy>(
@@ -223,18 +224,21 @@ pub(super) struct WireOutput {
     sha256: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     leaked: Vec<String>,
+    #[serde(default, skip_serializing_if = "WireAccount::is_empty")]
+    account: WireAccount,
 }
 
 impl From<&Output> for WireOutput {
     fn from(output: &Output) -> Self {
-        let Output { bytes, sha256, leaked } = output.clone();
-        Self { bytes, sha256, leaked }
+        let Output { bytes, sha256, leaked, account } = output.clone();
+        Self { bytes, sha256, leaked, account: account.into() }
     }
 }
 
 impl From<WireOutput> for Output {
     fn from(wire: WireOutput) -> Self {
-        Self { bytes: wire.bytes, sha256: wire.sha256, leaked: wire.leaked }
+        let WireOutput { bytes, sha256, leaked, account } = wire;
+        Self { bytes, sha256, leaked, account: account.into() }
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::account::Account;
 use crate::domain::attempt::*;
 use crate::domain::escape::is_hidden;
 use crate::domain::event::{Event, EventKind, Unmerged};
@@ -14,6 +15,7 @@ use crate::domain::lease::{Because, Binding, Grant, Token};
 use crate::domain::run::{Outline, OutlineTask, Request, Run, RunEnd, RunStatus};
 use crate::domain::task::TaskEnd;
 use crate::domain::time::Timestamp;
+use crate::domain::usage::Usage;
 
 fn oid(digit: char) -> Oid {
     digit.to_string().repeat(40).parse().expect("forty digits")
@@ -34,6 +36,15 @@ fn work() -> Work {
         ignored: vec![("target/debug".into(), 4096)],
         ignored_total: 1,
         left_out: vec![("pipe".into(), "a fifo".into())],
+    }
+}
+
+fn account() -> Account {
+    Account {
+        version: Some("2.1.197 (Claude Code)".into()),
+        model: Some("claude-opus-4".into()),
+        session: Some("0199-s".into()),
+        usage: Some(Usage { input: 2000, output: 100, cached: 1500, cost_micro: Some(12_346) }),
     }
 }
 
@@ -65,13 +76,19 @@ fn story() -> Vec<EventKind> {
         slot: "r.build.1".into(),
         mark: "f0".into(),
         sandbox: "none".into(),
+        resumes: (attempt == 2).then(|| "0199-s".to_owned()),
     };
     let ended = |attempt, ending| EventKind::AttemptEnded {
         task: task.clone(),
         attempt,
         ending,
         work: work(),
-        output: Output { bytes: 12, sha256: "00".repeat(32), leaked: vec!["7 sleep".into()] },
+        output: Output {
+            bytes: 12,
+            sha256: "00".repeat(32),
+            leaked: vec!["7 sleep".into()],
+            account: if attempt == 3 { Account::default() } else { account() },
+        },
     };
     let failed = Ending::Failed { class: FailureClass::WallLimit, why: "over 1 s".into() };
     let judged = |attempt, result| EventKind::VerdictReached {
@@ -162,7 +179,8 @@ fn id() -> RunId {
 }
 
 fn golden(name: &str, now: &str) -> String {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/wire/v1").join(name);
+    let path =
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/wire/v1.1").join(name);
     if option_env!("CREW_BLESS").is_some() && !path.exists() {
         std::fs::write(&path, now).expect("write a golden file");
     }
@@ -189,6 +207,34 @@ fn the_state_is_stored_as_the_golden_file_says() {
     assert_eq!(decode_run(&bytes).expect("decodes"), (run, FORMAT));
 }
 
+/// What 1.0 stored is read, and says the same when it is stored today.
+#[test]
+fn every_older_record_is_read_and_loses_nothing() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/wire/v1");
+    let (mut read, mut events) = (0, Vec::new());
+    for entry in std::fs::read_dir(&folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let text = std::fs::read_to_string(&path).expect("UTF-8");
+        if path.extension().is_some_and(|ending| ending == "json") {
+            let (run, format) = decode_run(text.as_bytes()).expect("decodes");
+            assert!(format < FORMAT && check_writable(format).is_ok());
+            let now = encode_run(&run).expect("encodes");
+            let now = String::from_utf8(now).expect("JSON is UTF-8");
+            assert_eq!(now.replace("\"1.1\"", "\"1.0\""), text);
+            continue;
+        }
+        let (run, event, format) = decode(&text).expect("decodes");
+        assert_eq!((&run, format.to_string().as_str()), (&id(), "1.0"));
+        let now = encode("subject", &id(), &event, RunStatus::Running).expect("encodes");
+        assert_eq!(now.replace("Format: 1.1", "Format: 1.0"), text);
+        events.push(event);
+        read += 1;
+    }
+    assert_eq!(read, 24);
+    events.sort_by_key(|event| event.seq);
+    fold::fold(&id(), &events).expect("the old story folds");
+}
+
 #[test]
 fn no_stored_byte_moves_a_terminal() {
     for event in events() {
@@ -202,10 +248,10 @@ fn no_stored_byte_moves_a_terminal() {
 fn another_major_version_is_refused_by_name() {
     let event = &events()[0];
     let message = encode("s", &id(), event, RunStatus::Queued).expect("encodes");
-    let newer = message.replace("Crew-Format: 1.0", "Crew-Format: 2.0");
+    let newer = message.replace("Crew-Format: 1.1", "Crew-Format: 2.0");
     let error = decode(&newer).expect_err("a newer major version");
     assert!(error.to_string().contains("format 2.0"), "{error}");
-    let minor = message.replace("Crew-Format: 1.0", "Crew-Format: 1.7");
+    let minor = message.replace("Crew-Format: 1.1", "Crew-Format: 1.7");
     let (_, _, format) = decode(&minor).expect("a newer minor version is read");
     assert!(check_writable(format).is_err(), "but not written on");
 }

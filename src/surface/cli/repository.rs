@@ -12,6 +12,7 @@ use crate::domain::id::{HolderId, RunId, TaskId};
 use crate::domain::lease::Life;
 use crate::domain::run::{Run, RunStatus};
 use crate::domain::task::TaskStatus;
+use crate::domain::usage::Spent;
 use crate::engine::place::{self, Place};
 use crate::store::chain::Chains;
 use crate::store::git::{GitStore, Options};
@@ -58,6 +59,7 @@ impl Reads for Repository {
             goal: String::new(),
             done: 0,
             tasks: 0,
+            spent: Spent::default(),
             holder: None,
             updated: row.updated,
         };
@@ -160,6 +162,7 @@ impl Repository {
         row.tasks = count(run.tasks.len());
         row.verified = run.verified();
         row.weakest_sandbox = run.weakest_sandbox().map(str::to_owned);
+        row.spent = run.spent();
         row.holder = run.lease.held.as_ref().map(|_| self.life(&run));
         row.status = row.status.clone().map(|_: RunStatus| run.status);
         row.goal = run.goal;

@@ -16,6 +16,7 @@ use crate::domain::id::{RunId, TaskId};
 use crate::domain::lease::Life;
 use crate::domain::run::Run;
 use crate::domain::time::Timestamp;
+use crate::domain::usage::Spent;
 use crate::view::list::RunRow;
 use crate::view::sample::{self, HOSTILE, START, Story};
 
@@ -37,6 +38,7 @@ impl Reads for Memory {
             goal: run.goal.clone(),
             done: 0,
             tasks: 0,
+            spent: Spent::default(),
             holder: None,
             updated: run.updated,
         };

@@ -52,7 +52,7 @@ fn a_login_that_renews_itself_is_written_in_place_and_a_key_is_a_copy() {
     let (home, own) = (home(), tempfile::tempdir().unwrap());
     let state = prepare("claude", own.path(), &given(home.path()), &[]).unwrap();
     let real = home.path().join(".claude/.credentials.json").canonicalize().unwrap();
-    assert_eq!(state.files, [real.clone()]);
+    assert_eq!(state.files, std::slice::from_ref(&real));
     let ours = value(&state, "CLAUDE_CONFIG_DIR").unwrap().join(".credentials.json");
     fs::write(&ours, "{\"refreshToken\":\"r2\"}").unwrap();
     assert_eq!(fs::read_to_string(&real).unwrap(), "{\"refreshToken\":\"r2\"}");

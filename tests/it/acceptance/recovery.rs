@@ -8,7 +8,7 @@ use super::given::*;
 use super::lease::{Facts, Life};
 use super::run::{RunEnd, RunStatus};
 use super::task::TaskStatus;
-use git_crew::domain::policy::{self, Next, Outcome};
+use git_crew::domain::policy::{self, Next, Outcome, Terms};
 use git_crew::domain::time::Timestamp;
 
 fn dead(name: &str) -> Facts {
@@ -69,7 +69,8 @@ fn c11_only_unfinished_work_is_done_again_and_an_interruption_is_free() {
     let story = story.and([ended("two", 1, Ending::Interrupted)]);
     let history = Outcome::history(story.run().task(&task("two")).expect("it exists"));
     assert_eq!(history, [Outcome::Interrupted]);
-    let next = policy::after_attempt(0, &history, Timestamp(5), 0.5);
+    let next =
+        policy::after_attempt(Terms { retries: 0, players: &["one"] }, &history, Timestamp(5), 0.5);
     assert!(matches!(next, Next::Retry { not_before: Timestamp(5), .. }), "{next:?}");
     let mut story = story;
     assert!(story.ask(&by("a", 1), started("one", 2)).is_err(), "a finished task is not run again");

@@ -217,23 +217,17 @@ fn killed_at_random_times_with_eight_tasks_in_flight() {
     let kills = asked("CREW_KILLS", 16);
     println!("{kills} kills with CREW_KILL_SEED={seed}");
     let (next, open, failed) = (AtomicU64::new(0), Mutex::new(BTreeMap::new()), Mutex::default());
-    std::thread::scope(|scope| {
-        for _ in 0..8 {
-            scope.spawn(|| {
-                loop {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    if number >= kills {
-                        return;
-                    }
-                    let moment = Moment::draw(seed, number);
-                    match std::panic::catch_unwind(|| killed_at_moment(moment)) {
-                        Ok(found) => *open.lock().unwrap().entry(found).or_insert(0u64) += 1,
-                        Err(_) => Vec::push(&mut failed.lock().unwrap(), (number, moment)),
-                    }
-                }
-            });
+    let work = || {
+        for number in std::iter::repeat_with(|| next.fetch_add(1, Ordering::Relaxed)) {
+            let Some(number) = Some(number).filter(|number| *number < kills) else { return };
+            let moment = Moment::draw(seed, number);
+            match std::panic::catch_unwind(|| killed_at_moment(moment)) {
+                Ok(found) => *open.lock().unwrap().entry(found).or_insert(0u64) += 1,
+                Err(_) => Vec::push(&mut failed.lock().unwrap(), (number, moment)),
+            }
         }
-    });
+    };
+    std::thread::scope(|scope| (0..8).for_each(|_| drop(scope.spawn(work))));
     let open = open.into_inner().unwrap();
     println!("open attempts at the kill, and how often: {open:?}");
     let failed: Vec<(u64, Moment)> = failed.into_inner().unwrap();
@@ -287,14 +281,9 @@ mod failpoints {
 
     /// Some points side by side: a run mostly waits.
     fn each_reached(workload: fn() -> Sandbox, points: &[String]) {
+        let one = |point| assert!(killed_at(&workload(), point), "{point} was not reached");
         for points in points.chunks(4) {
-            std::thread::scope(|scope| {
-                for point in points {
-                    scope.spawn(move || {
-                        assert!(killed_at(&workload(), point), "{point} was not reached");
-                    });
-                }
-            });
+            std::thread::scope(|scope| points.iter().for_each(|p| drop(scope.spawn(|| one(p)))));
         }
     }
 

@@ -151,6 +151,7 @@ pub(crate) fn kind(by: u8, what: What) -> EventKind {
             slot: String::new(),
             mark: String::new(),
             sandbox: "none".into(),
+            resumes: None,
         },
         What::Stop(attempt) => EventKind::AttemptEnded {
             task: task(),

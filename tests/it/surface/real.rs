@@ -81,6 +81,7 @@ pub(super) fn start(dir: &Path, base: Oid) -> Ledger {
         slot: "7kq2-plan-1-abcdef".into(),
         mark: "m".into(),
         sandbox: "none".into(),
+        resumes: None,
     };
     let packet = BTreeMap::from([("tasks/plan/packet.md".to_owned(), Some(b"Do it.\n".to_vec()))]);
     ledger.write(vec![planned, started], packet).expect("started");
