@@ -179,6 +179,8 @@ pub struct Output {
     pub bytes: u64,
     /// SHA-256 of standard output, all of it, in hex.
     pub sha256: String,
+    /// The same of standard error; unknown of what an older version stored.
+    pub err_sha256: Option<String>,
     /// Processes that outlived the agent and were killed, by name.
     pub leaked: Vec<String>,
     /// What its stream told of itself; empty for an agent that is any command
@@ -195,8 +197,10 @@ pub struct CheckRun {
     pub code: Option<i32>,
     /// Milliseconds it took.
     pub took_ms: u64,
-    /// SHA-256 of its output, in hex.
+    /// SHA-256 of its standard output, all of it, in hex.
     pub sha256: String,
+    /// The same of standard error; unknown of what an older version stored.
+    pub err_sha256: Option<String>,
     /// The kept end of its output.
     pub tail: String,
 }

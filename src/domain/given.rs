@@ -96,6 +96,7 @@ pub(crate) fn judged(id: &str, attempt: u32, result: Judgement) -> EventKind {
         code,
         took_ms: 1,
         sha256: String::new(),
+        err_sha256: None,
         tail: String::new(),
     });
     let verdict = Verdict {

@@ -36,6 +36,7 @@ fn check(code: Option<i32>) -> CheckRun {
         code,
         took_ms: 5,
         sha256: String::new(),
+        err_sha256: None,
         tail: String::new(),
     }
 }

@@ -120,6 +120,9 @@ pub struct OutputView {
     pub bytes: u64,
     /// SHA-256 of standard output.
     pub sha256: String,
+    /// SHA-256 of standard error; absent where an older version stored it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub err_sha256: Option<String>,
     /// Processes that outlived the agent and were killed.
     pub leaked: Vec<String>,
 }
@@ -149,8 +152,11 @@ pub struct CheckView {
     pub code: Option<i32>,
     /// Milliseconds it took.
     pub took_ms: u64,
-    /// SHA-256 of its output.
+    /// SHA-256 of its standard output.
     pub sha256: String,
+    /// SHA-256 of its standard error; absent where an older version stored it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub err_sha256: Option<String>,
     /// The kept end of its output.
     pub tail: String,
 }
@@ -226,7 +232,12 @@ fn work(work: &Work) -> WorkView {
 }
 
 fn output(output: &Output) -> OutputView {
-    OutputView { bytes: output.bytes, sha256: output.sha256.clone(), leaked: output.leaked.clone() }
+    OutputView {
+        bytes: output.bytes,
+        sha256: output.sha256.clone(),
+        err_sha256: output.err_sha256.clone(),
+        leaked: output.leaked.clone(),
+    }
 }
 
 fn verdict(verdict: &Verdict) -> VerdictView {
@@ -239,6 +250,7 @@ fn verdict(verdict: &Verdict) -> VerdictView {
             code: check.code,
             took_ms: check.took_ms,
             sha256: check.sha256.clone(),
+            err_sha256: check.err_sha256.clone(),
             tail: check.tail.clone(),
         })
         .collect();

@@ -118,7 +118,8 @@ impl Story {
             ..Work::default()
         };
         let account = account(&text);
-        let output = Output { bytes: 1536, sha256: "e".repeat(64), leaked: vec![text], account };
+        let sha256 = "e".repeat(64);
+        let output = Output { bytes: 1536, sha256, err_sha256: None, leaked: vec![text], account };
         self.write(65, EventKind::AttemptEnded { task: task(name), attempt, ending, work, output })
     }
 
@@ -130,6 +131,7 @@ impl Story {
                 code: Some(i32::from(result == Judgement::Failed)),
                 took_ms: 1500,
                 sha256: "f".repeat(64),
+                err_sha256: None,
                 tail: format!("one\n{}\n", self.text),
             }],
         };

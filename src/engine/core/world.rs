@@ -200,6 +200,7 @@ impl World {
                     code: Some(0),
                     took_ms: 0,
                     sha256: String::new(),
+                    err_sha256: None,
                     tail: String::new(),
                 }];
                 let tree = oid(300 + usize::try_from(attempt).expect("few"));

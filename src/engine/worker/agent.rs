@@ -220,6 +220,7 @@ fn output(report: &Report) -> Output {
     Output {
         bytes: report.stdout.bytes + report.stderr.bytes,
         sha256: report.stdout.sha256.clone(),
+        err_sha256: Some(report.stderr.sha256.clone()),
         leaked: report.leaked.iter().take(20).cloned().collect(),
         ..Output::default()
     }

@@ -172,6 +172,7 @@ fn check_run(command: &str, report: &Report, share: usize) -> CheckRun {
         code,
         took_ms: u64::try_from(report.took.as_millis()).unwrap_or(u64::MAX),
         sha256: report.stdout.sha256.clone(),
+        err_sha256: Some(report.stderr.sha256.clone()),
         tail: keep::last(&text, share),
     }
 }

@@ -222,6 +222,9 @@ impl From<WireWork> for Work {
 pub(super) struct WireOutput {
     bytes: u64,
     sha256: String,
+    /// Since 1.1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    err_sha256: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     leaked: Vec<String>,
     #[serde(default, skip_serializing_if = "WireAccount::is_empty")]
@@ -230,15 +233,15 @@ pub(super) struct WireOutput {
 
 impl From<&Output> for WireOutput {
     fn from(output: &Output) -> Self {
-        let Output { bytes, sha256, leaked, account } = output.clone();
-        Self { bytes, sha256, leaked, account: account.into() }
+        let Output { bytes, sha256, err_sha256, leaked, account } = output.clone();
+        Self { bytes, sha256, err_sha256, leaked, account: account.into() }
     }
 }
 
 impl From<WireOutput> for Output {
     fn from(wire: WireOutput) -> Self {
-        let WireOutput { bytes, sha256, leaked, account } = wire;
-        Self { bytes, sha256, leaked, account: account.into() }
+        let WireOutput { bytes, sha256, err_sha256, leaked, account } = wire;
+        Self { bytes, sha256, err_sha256, leaked, account: account.into() }
     }
 }
 
@@ -248,6 +251,9 @@ pub(super) struct WireCheck {
     code: Option<i32>,
     took_ms: u64,
     sha256: String,
+    /// Since 1.1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    err_sha256: Option<String>,
     tail: String,
 }
 
@@ -262,8 +268,8 @@ pub(super) struct WireVerdict {
 impl From<&Verdict> for WireVerdict {
     fn from(verdict: &Verdict) -> Self {
         let check = |run: &CheckRun| {
-            let CheckRun { command, code, took_ms, sha256, tail } = run.clone();
-            WireCheck { command, code, took_ms, sha256, tail }
+            let CheckRun { command, code, took_ms, sha256, err_sha256, tail } = run.clone();
+            WireCheck { command, code, took_ms, sha256, err_sha256, tail }
         };
         Self {
             result: verdict.result.word().to_owned(),
@@ -278,8 +284,8 @@ impl TryFrom<WireVerdict> for Verdict {
     type Error = CodecError;
     fn try_from(wire: WireVerdict) -> Result<Self, CodecError> {
         let check = |wire: WireCheck| {
-            let WireCheck { command, code, took_ms, sha256, tail } = wire;
-            CheckRun { command, code, took_ms, sha256, tail }
+            let WireCheck { command, code, took_ms, sha256, err_sha256, tail } = wire;
+            CheckRun { command, code, took_ms, sha256, err_sha256, tail }
         };
         Ok(Self {
             result: by_word(&Judgement::ALL, Judgement::word, &wire.result)?,

@@ -54,6 +54,7 @@ fn verdict() -> Verdict {
         code: Some(101),
         took_ms: 1500,
         sha256: "ab".repeat(32),
+        err_sha256: Some("cd".repeat(32)),
         tail: "1 failed\u{1b}[0m".into(),
     };
     Verdict {
@@ -86,6 +87,7 @@ fn story() -> Vec<EventKind> {
         output: Output {
             bytes: 12,
             sha256: "00".repeat(32),
+            err_sha256: Some("11".repeat(32)),
             leaked: vec!["7 sleep".into()],
             account: if attempt == 3 { Account::default() } else { account() },
         },
@@ -178,9 +180,12 @@ fn id() -> RunId {
     RunId::new(0, "fix it")
 }
 
+fn fixtures(version: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/wire").join(version)
+}
+
 fn golden(name: &str, now: &str) -> String {
-    let path =
-        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/wire/v1.1").join(name);
+    let path = fixtures("v1.1").join(name);
     if option_env!("CREW_BLESS").is_some() && !path.exists() {
         std::fs::write(&path, now).expect("write a golden file");
     }
@@ -210,9 +215,8 @@ fn the_state_is_stored_as_the_golden_file_says() {
 /// What 1.0 stored is read, and says the same when it is stored today.
 #[test]
 fn every_older_record_is_read_and_loses_nothing() {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/wire/v1");
     let (mut read, mut events) = (0, Vec::new());
-    for entry in std::fs::read_dir(&folder).expect("a folder") {
+    for entry in std::fs::read_dir(fixtures("v1")).expect("a folder") {
         let path = entry.expect("an entry").path();
         let text = std::fs::read_to_string(&path).expect("UTF-8");
         if path.extension().is_some_and(|ending| ending == "json") {

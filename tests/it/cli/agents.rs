@@ -265,3 +265,22 @@ fn its_folder_is_told_while_it_works() {
     sandbox.crew(&["cancel", &id]).exits(0);
     assert_eq!(said(child).code, Some(1));
 }
+
+#[test]
+fn one_that_prints_on_both_streams() {
+    use sha2::{Digest, Sha256};
+    let digest = |text: &str| -> String {
+        Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    };
+    let prints = |name: &str| format!("printf '{name} says'; printf '{name} complains' >&2");
+    let check = format!("check: {}", prints("check"));
+    let sandbox = Sandbox::with(&[step("one", &[&check], &prints("agent"))]);
+    let (id, _) = sandbox.run(&[], 0);
+    let attempt = &story::state(&sandbox, &id)["tasks"][0]["attempts"][0];
+    for (what, name) in [(&attempt["output"], "agent"), (&attempt["verdict"]["checks"][0], "check")]
+    {
+        assert_eq!(what["sha256"], digest(&format!("{name} says")).as_str(), "{what}");
+        assert_eq!(what["err_sha256"], digest(&format!("{name} complains")).as_str(), "{what}");
+    }
+    assert_eq!(attempt["output"]["bytes"], "agent says".len() + "agent complains".len());
+}
