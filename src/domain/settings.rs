@@ -66,6 +66,20 @@ pub const TABLE: &[Setting] = &[
         doc: "what agents and checks may write besides their own: a cache of packages, a socket",
     },
     Setting {
+        key: "crew.denyRead",
+        values: "a folder or file, as in `crew.allowWrite`; several values add up",
+        default: "not set",
+        doc: "what agents and checks can't read: keys, other projects. What is made later beside \
+              it can't be read either",
+    },
+    Setting {
+        key: "crew.sandbox",
+        values: "`landlock`, `bwrap` or `none`",
+        default: "`landlock`",
+        doc: "what keeps agents and checks in. `bwrap` is stronger and has to be installed; with \
+              `none` your repository is compared before and after each attempt",
+    },
+    Setting {
         key: "crew.slots",
         values: "`private` or `linked`",
         default: "`private`",

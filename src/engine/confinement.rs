@@ -5,19 +5,36 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::world::environment::Incoming;
+use crate::world::fence;
 use crate::world::fence::control::Control;
 use crate::world::fence::state::{self, State};
 use crate::world::fence::{Fence, Grade, Support};
+use crate::world::files;
 use crate::world::slots::{Kind, Slot};
 
 use super::place::{Place, PlaceError};
+
+/// What the fence is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Means {
+    /// Nothing: the user said so.
+    None,
+    /// The kernel's own means.
+    Kernel,
+    /// A box made by this program round them.
+    Bwrap(PathBuf),
+}
 
 /// What is the same for all attempts of a run.
 #[derive(Clone, Debug)]
 pub struct Confinement {
     support: Support,
+    /// `crew.sandbox`.
+    means: Means,
     /// `crew.allowWrite`.
     allowed: Vec<PathBuf>,
+    /// `crew.denyRead`.
+    hidden: Vec<PathBuf>,
     /// What of it takes the fence's point away.
     flaws: Vec<String>,
     common_dir: PathBuf,
@@ -29,8 +46,13 @@ impl Confinement {
     /// # Errors
     /// A setting that can't be kept.
     pub fn read(place: &Place) -> Result<Self, PlaceError> {
+        let support = Support::probe();
+        let means = means(place)?;
+        let support = if means == Means::None { Support::none() } else { support };
         let mut this = Self {
-            support: Support::probe(),
+            support,
+            hidden: hidden(place, &means, &support)?,
+            means,
             allowed: Vec::new(),
             flaws: Vec::new(),
             common_dir: place.store.common_dir().to_owned(),
@@ -54,12 +76,22 @@ impl Confinement {
     #[must_use]
     pub fn grade(&self, kind: Kind) -> String {
         let mut grade = Grade::of(&self.support);
+        if matches!(self.means, Means::Bwrap(_)) {
+            // Its own devices and processes leave only this to the kernel's means.
+            grade = match self.support.usable_abi() {
+                6.. => Grade::Fenced,
+                _ => Grade::Partial(vec!["abstract sockets".to_owned()]),
+            };
+        }
         for flaw in &self.flaws {
             grade = grade.without(flaw);
         }
         match (grade, kind) {
             (Grade::None, Kind::Linked) => "none, linked worktree".to_owned(),
             (grade, Kind::Linked) => grade.without("linked worktree").to_string(),
+            (Grade::Fenced, Kind::Private) if matches!(self.means, Means::Bwrap(_)) => {
+                "fenced (bwrap)".to_owned()
+            }
             (grade, Kind::Private) => grade.to_string(),
         }
     }
@@ -87,7 +119,7 @@ impl Confinement {
         let state = state::prepare(program, &folder, &environment, &self.allowed)
             .map_err(|error| error.to_string())?;
         let fence = self.fence(slot, &state);
-        let whole = self.support.usable_abi() == 0;
+        let whole = fence.abi == 0 && fence.bwrap.is_none();
         let control = Control::look(&self.common_dir, whole);
         let kept = self.common_dir.join("crew/before").join(&slot.key);
         Ok(Guard { fence, state, control, kept })
@@ -96,6 +128,11 @@ impl Confinement {
     fn fence(&self, slot: &Slot, state: &State) -> Fence {
         let own = [&slot.tree, &slot.git_dir, &slot.tmp, &slot.outbox];
         let mut fence = Fence::new(&self.support).with(own);
+        if let Means::Bwrap(program) = &self.means {
+            fence.bwrap = Some(program.clone());
+        }
+        fence.hidden.clone_from(&self.hidden);
+        fence.readable = vec![self.common_dir.join("objects"), slot.inbox.clone()];
         if slot.kind == Kind::Linked {
             fence.writable.push(self.common_dir.join("objects"));
         }
@@ -142,6 +179,40 @@ impl Guard {
         }
         let all = changes.join("; ");
         Some(format!("the repository was changed while it ran, by it or by you: {all}"))
+    }
+}
+
+fn means(place: &Place) -> Result<Means, PlaceError> {
+    let value = place.setting("crew.sandbox").unwrap_or("landlock");
+    let wrong = |why: String| PlaceError::Setting {
+        key: "crew.sandbox".to_owned(),
+        value: value.to_owned(),
+        why,
+    };
+    match value {
+        "landlock" => return Ok(Means::Kernel),
+        "none" => return Ok(Means::None),
+        "bwrap" => {}
+        _ => return Err(wrong("it may be landlock, bwrap or none".to_owned())),
+    }
+    let path = place.incoming.get("PATH").unwrap_or_default();
+    let program = files::program("bwrap", path)
+        .ok_or_else(|| wrong("there is no program 'bwrap' in PATH".to_owned()))?;
+    fence::try_bwrap(&program, &place.incoming.helper()).map_err(wrong)?;
+    Ok(Means::Bwrap(program))
+}
+
+fn hidden(place: &Place, means: &Means, support: &Support) -> Result<Vec<PathBuf>, PlaceError> {
+    let values = place.settings.iter().filter(|(key, _)| key == "crew.denyread");
+    let found: Vec<PathBuf> = values.map(|(_, value)| place.absolute(value)).collect();
+    let kept = matches!(means, Means::Bwrap(_)) || support.usable_abi() > 0;
+    match found.first() {
+        Some(first) if !kept => Err(PlaceError::Setting {
+            key: "crew.denyread".to_owned(),
+            value: first.display().to_string(),
+            why: support.lack().unwrap_or_else(|| "nothing here can keep it".to_owned()),
+        }),
+        Some(_) | None => Ok(found),
     }
 }
 

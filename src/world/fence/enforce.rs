@@ -10,6 +10,7 @@ use landlock::{
 };
 
 use super::grade::{IOCTL_ABI, LEAST_ABI, SCOPE_ABI};
+use super::reading::{open, real};
 use super::{Fence, filter};
 use crate::world::process::landlock_abi;
 
@@ -78,19 +79,33 @@ fn rules(fence: &Fence) -> Result<RulesetCreated, FenceError> {
     if fence.abi >= SCOPE_ABI {
         rules = rules.scope(Scope::from_all(ABI::V6))?;
     }
+    if !fence.hidden.is_empty() {
+        rules = rules.handle_access(reading())?;
+    }
     let created = rules
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::ResolveUnix)?
         .create()?;
     let mut created = created.set_compatibility(CompatLevel::BestEffort);
+    let read = if fence.hidden.is_empty() { BitFlags::EMPTY } else { reading() };
     for folder in &fence.writable {
-        created = grant(created, folder, folder_rights())?;
+        created = grant(created, folder, folder_rights() | read)?;
     }
     if Path::new(SHARED_MEMORY).is_dir() {
         created = grant(created, Path::new(SHARED_MEMORY), folder_rights())?;
     }
     for file in &fence.files {
-        created = grant(created, file, file_rights())?;
+        created = grant(created, file, file_rights() | read)?;
+    }
+    if !fence.hidden.is_empty() {
+        let hidden: Vec<PathBuf> = fence.hidden.iter().map(|path| real(path)).collect();
+        for path in &fence.readable {
+            created = grant(created, path, read)?;
+        }
+        // What can't be granted stays closed: it may be gone again.
+        for fd in open(&hidden).iter().filter_map(|path| PathFd::new(path).ok()) {
+            created = created.add_rule(PathBeneath::new(fd, read))?;
+        }
     }
     for device in DEVICES.iter().map(Path::new).filter(|device| fs::metadata(device).is_ok()) {
         created = grant(created, device, device_rights())?;
@@ -109,6 +124,10 @@ fn grant(
         FenceError::Path { path: path.to_owned(), why }
     })?;
     Ok(rules.add_rule(PathBeneath::new(fd, rights))?)
+}
+
+fn reading() -> BitFlags<AccessFs> {
+    AccessFs::ReadFile | AccessFs::Execute
 }
 
 /// Everything but making devices.

@@ -11,10 +11,12 @@
 //! for connecting to a socket by path. A descriptor that was open before is not
 //! asked again; the shim closes them.
 
+mod container;
 pub mod control;
 mod enforce;
 mod filter;
 mod grade;
+mod reading;
 pub mod state;
 mod support;
 
@@ -24,6 +26,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+pub(in crate::world) use container::arguments;
+pub use container::{sockets, try_bwrap};
 pub use enforce::FenceError;
 pub(in crate::world) use enforce::enforce;
 pub use grade::{Grade, LEAST_ABI};
@@ -40,6 +44,15 @@ pub struct Fence {
     /// rename has lost it.
     #[serde(with = "paths")]
     pub files: Vec<PathBuf>,
+    /// What may not be read; whatever is in a folder, too.
+    #[serde(with = "paths")]
+    pub hidden: Vec<PathBuf>,
+    /// What may be read although it lies below something hidden.
+    #[serde(with = "paths")]
+    pub readable: Vec<PathBuf>,
+    /// `bwrap`, to put a box round the fence.
+    #[serde(with = "maybe")]
+    pub bwrap: Option<PathBuf>,
     /// The version of landlock that was counted on; none is 0. A kernel with
     /// less is an error, not a weaker fence.
     pub abi: u32,
@@ -80,6 +93,25 @@ mod paths {
     }
 }
 
+/// The same for one that may be missing.
+mod maybe {
+    use super::{PathBuf, paths};
+    use serde::{Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(
+        path: &Option<PathBuf>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        paths::serialize(path.as_slice(), to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<PathBuf>, D::Error> {
+        Ok(paths::deserialize(from)?.into_iter().next())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,7 +119,7 @@ mod tests {
     #[test]
     fn a_path_that_is_no_text_survives_the_wire() {
         let path: PathBuf = OsString::from_vec(vec![b'/', 0xff, b'a']).into();
-        let fence = Fence { abi: 7, ..Fence::default() }.with([&path]);
+        let fence = Fence { abi: 7, bwrap: Some(path.clone()), ..Fence::default() }.with([&path]);
         let json = serde_json::to_vec(&fence).unwrap();
         assert_eq!(serde_json::from_slice::<Fence>(&json).unwrap(), fence);
     }

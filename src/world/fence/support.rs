@@ -16,11 +16,13 @@ pub enum Absent {
     Off,
     /// Something forbids asking: a container's filter.
     Forbidden,
+    /// The user has switched the fence off.
+    Unwanted,
 }
 
 impl Absent {
     /// Every reason.
-    pub const ALL: [Self; 3] = [Self::NotBuilt, Self::Off, Self::Forbidden];
+    pub const ALL: [Self; 4] = [Self::NotBuilt, Self::Off, Self::Forbidden, Self::Unwanted];
 
     /// The reason in words.
     #[must_use]
@@ -29,6 +31,7 @@ impl Absent {
             Self::NotBuilt => "this kernel has no landlock",
             Self::Off => "landlock is not switched on: it is missing in the kernel's lsm= list",
             Self::Forbidden => "something forbids landlock here: a container's system call filter",
+            Self::Unwanted => "crew.sandbox is 'none'",
         }
     }
 }
@@ -43,6 +46,12 @@ pub struct Support {
 }
 
 impl Support {
+    /// A kernel that has nothing.
+    #[must_use]
+    pub fn none() -> Self {
+        Self { landlock: Err(Absent::Unwanted), filter: false }
+    }
+
     /// Asks the kernel.
     #[must_use]
     pub fn probe() -> Self {

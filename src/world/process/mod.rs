@@ -14,6 +14,7 @@ mod background;
 mod capture;
 mod foreground;
 mod gate;
+mod inner;
 mod oneshot;
 mod residents;
 mod shim;

@@ -32,7 +32,7 @@ use nix::unistd::{Pid, chdir, dup2_stderr, dup2_stdin, dup2_stdout, execve, getp
 
 use super::sweep::DEADLINE;
 use super::wire::{self, KILL, Order, Step, TERM, Word};
-use super::{sys, tree};
+use super::{inner, sys, tree};
 use crate::world::fence::enforce;
 
 /// How long the children of a program that has ended by itself may take to end
@@ -47,7 +47,10 @@ const DEFAULT_PATH: &[u8] = b"/usr/local/bin:/usr/bin:/bin";
 #[must_use]
 pub fn entry() -> Option<ExitCode> {
     let asked = std::env::args_os().nth(1).is_some_and(|arg| arg == wire::SHIM);
-    asked.then(|| match serve() {
+    if !asked {
+        return inner::entry();
+    }
+    Some(match serve() {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     })
@@ -250,6 +253,9 @@ fn become_program(order: &Order, tell: OwnedFd, shim: Pid) -> ! {
         failed(Step::Prepare, &error)
     } else if let Err(errno) = chdir(wire::text(&order.cwd).as_os_str()) {
         failed(Step::Enter, &errno.into())
+    } else if let Some(bwrap) = order.fence.as_ref().and_then(|fence| fence.bwrap.as_ref()) {
+        let (step, error) = inner::execute_boxed(order, bwrap);
+        failed(step, &error)
     } else if let Err(error) = order.fence.as_ref().map_or(Ok(()), enforce) {
         Word::CannotFence { why: error.to_string() }
     } else {
@@ -283,7 +289,7 @@ fn prepare(order: &Order, shim: Pid) -> io::Result<()> {
 }
 
 /// Executes the program; returns only with the reason why not.
-fn execute(order: &Order) -> (Step, io::Error) {
+pub(super) fn execute(order: &Order) -> (Step, io::Error) {
     let strings = |list: &[Vec<u8>]| -> Result<Vec<CString>, _> {
         list.iter().map(|text| CString::new(text.as_slice())).collect()
     };

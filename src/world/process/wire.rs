@@ -17,6 +17,8 @@ use crate::world::fence::Fence;
 
 /// The first argument that makes this program a shim.
 pub(super) const SHIM: &str = "__exec";
+/// The first argument that makes this program the step inside a box.
+pub(super) const INNER: &str = "__fence";
 /// Command: `SIGTERM` to the program's group.
 pub(super) const TERM: u8 = b'T';
 /// Command: `SIGKILL` to everything.
@@ -26,7 +28,7 @@ pub(super) const KILL: u8 = b'K';
 const NULL: u64 = u64::MAX;
 
 /// What the shim is to start.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Order {
     pub(super) program: Vec<u8>,
     pub(super) args: Vec<Vec<u8>>,

@@ -11,9 +11,9 @@ use nix::fcntl::{FcntlArg, RenameFlags, fcntl, renameat2};
 use super::stage::{Stage, complained, landlock, run, said};
 
 /// One attack.
-struct Attack {
-    name: &'static str,
-    script: &'static str,
+pub(super) struct Attack {
+    pub(super) name: &'static str,
+    pub(super) script: &'static str,
     /// It may fail without a fence, too: for want of rights or of a program.
     unsure: bool,
 }
@@ -26,7 +26,7 @@ const fn unsure(name: &'static str, script: &'static str) -> Attack {
     Attack { name, script, unsure: true }
 }
 
-const WRITES: &[Attack] = &[
+pub(super) const WRITES: &[Attack] = &[
     sure("write a tracked file", "echo x >> \"$U/README\" && echo through"),
     sure("make a file in the checkout", ": > \"$U/new\" && echo through"),
     sure("make a folder in the checkout", "mkdir \"$U/new\" && echo through"),
@@ -63,7 +63,7 @@ const WRITES: &[Attack] = &[
     sure("a file in /tmp", "f=$(mktemp -p /tmp) && rm \"$f\" && echo through"),
 ];
 
-const DETOURS: &[Attack] = &[
+pub(super) const DETOURS: &[Attack] = &[
     sure("symlink to a file", "ln -s \"$U/README\" l && echo x >> l && echo through"),
     sure("symlink to a folder", "ln -s \"$U\" l && echo x > l/README && echo through"),
     sure("relative path", "echo x >> ../../user/README && echo through"),
@@ -96,7 +96,7 @@ const DETOURS: &[Attack] = &[
     ),
 ];
 
-const PROCESSES: &[Attack] = &[
+pub(super) const PROCESSES: &[Attack] = &[
     sure("limit the orchestrator", "prlimit --pid \"$US\" --core=1:1 && echo through"),
     sure("limit another", "prlimit --pid \"$VICTIM\" --cpu=1:1 && echo through"),
     sure("slow another down", "renice -n 5 -p \"$VICTIM\" && echo through"),
@@ -111,7 +111,7 @@ const PROCESSES: &[Attack] = &[
 ];
 
 /// What a program does that must go on working.
-const HONEST: &[(&str, &str)] = &[
+pub(super) const HONEST: &[(&str, &str)] = &[
     ("its slot", "echo x > new && mkdir -p a/b && mv new a/b/ && ln a/b/new l && rm -r a l"),
     ("its folder for results", "echo x > ../out/report.md"),
     ("its temporary folder", "mktemp && mkfifo \"$TMPDIR/p\""),
@@ -202,8 +202,8 @@ fn what_can_t_be_granted_or_is_promised_too_much_is_not_started() {
     }
 }
 
-/// Two sockets: one by name, one by path.
-fn listen(stage: &Stage) -> UnixListener {
+/// A socket by name.
+pub(super) fn listen(stage: &Stage) -> UnixListener {
     let name = stage.at("abstract");
     let address = SocketAddr::from_abstract_name(name.as_os_str().as_encoded_bytes()).unwrap();
     UnixListener::bind_addr(&address).unwrap()
@@ -227,6 +227,7 @@ fn acts() {
             let address = SocketAddr::from_abstract_name(name).unwrap();
             UnixStream::connect_addr(&address).is_ok()
         }
+        "path" => UnixStream::connect(path("HOME").join("agent.sock")).is_ok(),
         other => panic!("{other}"),
     };
     if done {

@@ -3,3 +3,4 @@
 
 mod attacks;
 mod stage;
+mod stronger;
