@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::world::environment::Incoming;
 use crate::world::fence;
 use crate::world::fence::control::Control;
+use crate::world::fence::probe::Targets;
 use crate::world::fence::state::{self, State};
 use crate::world::fence::{Fence, Grade, Support};
 use crate::world::files;
@@ -125,13 +126,38 @@ impl Confinement {
         Ok(Guard { fence, state, control, kept })
     }
 
-    fn fence(&self, slot: &Slot, state: &State) -> Fence {
-        let own = [&slot.tree, &slot.git_dir, &slot.tmp, &slot.outbox];
-        let mut fence = Fence::new(&self.support).with(own);
+    /// Why the grade is not better.
+    #[must_use]
+    pub fn lack(&self) -> Option<String> {
+        match &self.means {
+            Means::Bwrap(_) => None,
+            Means::Kernel | Means::None => self.support.lack(),
+        }
+    }
+
+    /// The same kind of fence for a probe.
+    #[must_use]
+    pub fn probing(&self, targets: &Targets) -> Fence {
+        let mut fence = self.bare().with([&targets.slot]);
+        fence.hidden.push(targets.secret.clone());
+        if self.hidden.is_empty() {
+            fence.hidden.clear();
+        }
+        fence
+    }
+
+    fn bare(&self) -> Fence {
+        let mut fence = Fence::new(&self.support);
         if let Means::Bwrap(program) = &self.means {
             fence.bwrap = Some(program.clone());
         }
         fence.hidden.clone_from(&self.hidden);
+        fence
+    }
+
+    fn fence(&self, slot: &Slot, state: &State) -> Fence {
+        let own = [&slot.tree, &slot.git_dir, &slot.tmp, &slot.outbox];
+        let mut fence = self.bare().with(own);
         fence.readable = vec![self.common_dir.join("objects"), slot.inbox.clone()];
         if slot.kind == Kind::Linked {
             fence.writable.push(self.common_dir.join("objects"));

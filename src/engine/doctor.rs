@@ -13,6 +13,7 @@ use crate::store::runs;
 use crate::world::agents::Agent;
 use crate::world::{clock, files, slots};
 
+use super::confinement::Confinement;
 use super::place::Place;
 
 /// How much a finding weighs.
@@ -92,6 +93,7 @@ pub fn examine(place: &Place) -> Vec<Finding> {
     all.extend(leftovers(place, &read));
     all.extend(keeps(place, &read));
     all.extend(agents(place));
+    all.push(fence(place));
     all.push(machine());
     all
 }
@@ -107,6 +109,20 @@ pub fn machine() -> Finding {
         ),
         Ok(_) => Finding::good("machine-id", "this machine can be told from others"),
         Err(error) => Finding::wrong("machine-id", error.to_string(), "mount /proc"),
+    }
+}
+
+fn fence(place: &Place) -> Finding {
+    let look = "git crew doctor --sandbox";
+    match Confinement::read(place) {
+        Ok(confinement) if confinement.verdict().starts_with("fenced") => {
+            Finding::good("fence", format!("agents are {}", confinement.verdict()))
+        }
+        Ok(confinement) => {
+            let lack = confinement.lack().map(|lack| format!(": {lack}")).unwrap_or_default();
+            Finding::note("fence", format!("agents are {}{lack}", confinement.verdict()), look)
+        }
+        Err(error) => Finding::wrong("fence", error.to_string(), "git config --edit"),
     }
 }
 

@@ -17,6 +17,7 @@ pub mod judge;
 pub mod place;
 pub mod provision;
 pub mod recovery;
+pub mod sandbox;
 pub mod scheduler;
 pub mod session;
 pub mod shop;

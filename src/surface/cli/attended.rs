@@ -74,7 +74,11 @@ pub fn work(ctx: &mut Ctx<'_>, place: &Place, held: Held) -> Result<Exit, Fault>
     finish(ctx, place, left)
 }
 
-fn runtime() -> Result<Runtime, Fault> {
+/// A runtime for work.
+///
+/// # Errors
+/// The system gives no threads.
+pub fn runtime() -> Result<Runtime, Fault> {
     // Two threads: one may block in the store while the other serves output.
     Ok(Builder::new_multi_thread().worker_threads(2).enable_all().build()?)
 }

@@ -16,6 +16,7 @@ pub mod control;
 mod enforce;
 mod filter;
 mod grade;
+pub mod probe;
 mod reading;
 pub mod state;
 mod support;

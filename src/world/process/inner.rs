@@ -19,12 +19,17 @@ use nix::unistd::chdir;
 
 use super::wire::{self, Order, Step};
 use super::{shim, sys};
+use crate::world::fence::probe::{self, PROBE};
 use crate::world::fence::{arguments, enforce};
 
 /// Becomes the program if the command line asks for it.
 pub(super) fn entry() -> Option<ExitCode> {
     let mut args = std::env::args_os().skip(1);
-    if args.next()? != wire::INNER {
+    let first = args.next()?;
+    if first == PROBE {
+        return Some(probe::serve());
+    }
+    if first != wire::INNER {
         return None;
     }
     let why = match args.next().map(|fd| open(&fd)) {

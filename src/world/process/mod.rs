@@ -38,7 +38,7 @@ pub use spec::{End, Limits, OutputSpec, Report, Spec, Stdin, Stop, StopRequest};
 pub use supervisor::Supervisor;
 pub(in crate::world) use sweep::ancestor_values;
 pub use sweep::{MARK, Swept, become_subreaper, sweep_marked};
-pub(in crate::world) use sys::landlock_abi;
+pub(in crate::world) use sys::{change_limit, landlock_abi};
 
 /// Why a process could not be run or not be run to its end.
 #[derive(Debug, thiserror::Error)]

@@ -109,6 +109,20 @@ pub(in crate::world) fn landlock_abi() -> Result<u32, Errno> {
     Errno::result(abi).map(|abi| u32::try_from(abi).unwrap_or(0))
 }
 
+/// Sets a limit of another process to what it is: whether that is let through.
+pub(in crate::world) fn change_limit(pid: Pid) -> Result<(), Errno> {
+    let kind = libc::RLIMIT_CORE;
+    let mut limit = libc::rlimit64 { rlim_cur: 0, rlim_max: 0 };
+    let none = std::ptr::null::<libc::rlimit64>();
+    // SAFETY: the kernel reads and writes one live structure of the right type.
+    #[expect(unsafe_code, reason = "nix has no prlimit")]
+    let done = unsafe {
+        libc::prlimit64(pid.as_raw(), kind, none, &raw mut limit);
+        libc::prlimit64(pid.as_raw(), kind, &raw const limit, std::ptr::null_mut())
+    };
+    Errno::result(done).map(|_| ())
+}
+
 /// Marks every descriptor from 3 up to be closed by the next `exec`.
 pub(super) fn close_on_exec_from_3() -> io::Result<()> {
     let flags = libc::CLOSE_RANGE_CLOEXEC;

@@ -216,3 +216,94 @@ fn what_may_be_written_besides_is_a_setting_and_has_to_be_there() {
     assert!(grade.starts_with("partial (allowWrite covers '"), "{grade}");
     assert!(said.out.contains("sandbox  partial"), "{}", said.out);
 }
+
+/// What came of each attempt, by name: `refused` and `weight`; and the grade.
+fn tried(said: &Said) -> (String, BTreeMap<String, (bool, String)>) {
+    // A launcher says something before.
+    let json = said.out.get(said.out.find('{').expect("an object")..).unwrap();
+    let told: serde_json::Value = serde_json::from_str(json).expect("JSON");
+    let attempts = told["data"]["attempts"].as_array().expect("a list").iter().map(|one| {
+        let weight = one["weight"].as_str().unwrap().to_owned();
+        (one["name"].as_str().unwrap().to_owned(), (one["refused"] == true, weight))
+    });
+    (told["data"]["grade"].as_str().unwrap().to_owned(), attempts.collect())
+}
+
+#[test]
+fn the_doctor_tries_it_and_tells_what_came_of_it() {
+    let sandbox = Sandbox::new();
+    let words = ["doctor", "--sandbox", "--json"];
+    let said = without_landlock(&sandbox, &words, nix::errno::Errno::ENOSYS as i32).exits(1);
+    let (grade, attempts) = tried(&said);
+    assert_eq!(grade, "unconfined");
+    assert_eq!(attempts["write"], (false, "wrong".to_owned()), "{attempts:?}");
+    if !fenced_here() {
+        return;
+    }
+    let (grade, attempts) = tried(&sandbox.crew(&words).exits(0));
+    assert_eq!(grade, "fenced");
+    for name in ["write", "truncate", "create", "replace", "signal", "memory", "limits"] {
+        assert_eq!(attempts[name], (true, "good".to_owned()), "{name}");
+    }
+    for name in ["mode", "lock", "read", "network"] {
+        assert_eq!(attempts[name], (false, "note".to_owned()), "{name}");
+    }
+    assert_eq!(attempts["write-own"], (false, "good".to_owned()));
+    let table = sandbox.crew(&["doctor", "--sandbox"]).exits(0);
+    assert!(table.out.contains("agents are fenced"), "{}", table.out);
+    let finding = sandbox.crew(&["doctor"]);
+    assert!(finding.out.contains("fence: agents are fenced"), "{}", finding.out);
+    sandbox.by_user(|sandbox| {
+        put(&sandbox.top().join("home/.ssh/id"), "secret");
+        sandbox.git(&["config", "crew.denyRead", "~/.ssh"]);
+    });
+    let (_, attempts) = tried(&sandbox.crew(&words).exits(0));
+    assert_eq!(attempts["read"], (true, "good".to_owned()));
+}
+
+#[test]
+fn a_box_and_hidden_files_are_settings() {
+    if !fenced_here() {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let script = "if cat $HOME/key; then exit 9; fi; echo x >made; git add -A; git commit -qm made";
+    sandbox.workflow(&[step("one", &["retries: 0", "check: test -e made"], script)]);
+    let set = |key: &str, value: &str| {
+        sandbox.by_user(|sandbox| {
+            put(&sandbox.top().join("home/key"), "secret");
+            sandbox.git(&["config", key, value]);
+        });
+    };
+    set("crew.denyRead", "~/key");
+    let (id, _) = sandbox.run(&[], 0);
+    assert_eq!(only_attempt(&story::sound(&sandbox, &id)).sandbox, "fenced");
+    let words = ["run", "--team", "t", "do it"];
+    set("crew.sandbox", "none");
+    let refused = sandbox.crew(&words);
+    assert!(refused.code != Some(0) && refused.err.contains("crew.denyread"), "{}", refused.err);
+    set("crew.sandbox", "firejail");
+    let refused = sandbox.crew(&words);
+    assert!(refused.code != Some(0) && refused.err.contains("bwrap or none"), "{}", refused.err);
+    set("crew.sandbox", "bwrap");
+    let missing = sandbox.at(sandbox.user()).env("PATH", "/nowhere").run(&words);
+    assert_ne!(missing.code, Some(0));
+    let said = sandbox.crew(&words);
+    if said.err.contains("no program 'bwrap'") || said.err.contains("no box can be made") {
+        println!("skipped: {}", said.err);
+        return;
+    }
+    let run = story::sound(&sandbox, &sandbox.newest());
+    assert_eq!(said.code, Some(0), "{} {}", said.out, said.err);
+    assert_eq!(only_attempt(&run).sandbox, "fenced (bwrap)");
+    assert!(!said.out.contains("sandbox  "), "{}", said.out);
+}
+
+#[test]
+fn a_fence_that_is_switched_off_is_told() {
+    let sandbox = Sandbox::with(&[step("one", &[], "echo x >made")]);
+    sandbox.by_user(|sandbox| sandbox.git(&["config", "crew.sandbox", "none"]));
+    let (id, said) = sandbox.run(&[], 0);
+    assert_eq!(only_attempt(&story::sound(&sandbox, &id)).sandbox, "none");
+    assert!(said.out.contains("sandbox  none"), "{}", said.out);
+}
