@@ -80,6 +80,19 @@ pub const TABLE: &[Setting] = &[
               `none` your repository is compared before and after each attempt",
     },
     Setting {
+        key: "crew.memoryMax",
+        values: "a number of bytes; `k`, `m` and `g` multiply",
+        default: "not set",
+        doc: "the most memory of an agent or check with everything it starts; where no control \
+              group can keep it, no run begins",
+    },
+    Setting {
+        key: "crew.processesMax",
+        values: "a number",
+        default: "not set",
+        doc: "the most processes and threads of an agent or check, likewise",
+    },
+    Setting {
         key: "crew.slots",
         values: "`private` or `linked`",
         default: "`private`",

@@ -9,8 +9,9 @@ use crate::world::fence;
 use crate::world::fence::control::Control;
 use crate::world::fence::probe::Targets;
 use crate::world::fence::state::{self, State};
-use crate::world::fence::{Fence, Grade, Support};
+use crate::world::fence::{Bounds, Fence, Grade, Support};
 use crate::world::files;
+use crate::world::process::try_bounds;
 use crate::world::slots::{Kind, Slot};
 
 use super::place::{Place, PlaceError};
@@ -36,6 +37,8 @@ pub struct Confinement {
     allowed: Vec<PathBuf>,
     /// `crew.denyRead`.
     hidden: Vec<PathBuf>,
+    /// `crew.memoryMax` and `crew.processesMax`.
+    bounds: Bounds,
     /// What of it takes the fence's point away.
     flaws: Vec<String>,
     common_dir: PathBuf,
@@ -54,6 +57,7 @@ impl Confinement {
             support,
             hidden: hidden(place, &means, &support)?,
             means,
+            bounds: bounds(place)?,
             allowed: Vec::new(),
             flaws: Vec::new(),
             common_dir: place.store.common_dir().to_owned(),
@@ -152,6 +156,7 @@ impl Confinement {
             fence.bwrap = Some(program.clone());
         }
         fence.hidden.clone_from(&self.hidden);
+        fence.bounds = self.bounds;
         fence
     }
 
@@ -228,6 +233,39 @@ fn means(place: &Place) -> Result<Means, PlaceError> {
     Ok(Means::Bwrap(program))
 }
 
+fn bounds(place: &Place) -> Result<Bounds, PlaceError> {
+    let read = |key: &str| -> Result<Option<u64>, PlaceError> {
+        let Some(value) = place.setting(key) else { return Ok(None) };
+        let wrong =
+            |why: String| PlaceError::Setting { key: key.to_owned(), value: value.to_owned(), why };
+        let found = count(value)
+            .ok_or_else(|| wrong("it is a number above 0, with k, m or g behind it".to_owned()))?;
+        let one = if key == "crew.memorymax" {
+            Bounds { memory: Some(found), processes: None }
+        } else {
+            Bounds { memory: None, processes: Some(found) }
+        };
+        try_bounds(one).map_err(|error| wrong(error.to_string()))?;
+        Ok(Some(found))
+    };
+    Ok(Bounds { memory: read("crew.memorymax")?, processes: read("crew.processesmax")? })
+}
+
+/// A number as git config spells them: `512m` is 512 times 1024 times 1024.
+fn count(text: &str) -> Option<u64> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let shift = match unit {
+        "" => 0,
+        "k" | "K" => 10,
+        "m" | "M" => 20,
+        "g" | "G" => 30,
+        _ => return None,
+    };
+    let found = number.parse::<u64>().ok()?.checked_mul(1 << shift)?;
+    (found > 0).then_some(found)
+}
+
 fn hidden(place: &Place, means: &Means, support: &Support) -> Result<Vec<PathBuf>, PlaceError> {
     let values = place.settings.iter().filter(|(key, _)| key == "crew.denyread");
     let found: Vec<PathBuf> = values.map(|(_, value)| place.absolute(value)).collect();
@@ -256,4 +294,19 @@ fn covers(path: &Path, place: &Place) -> bool {
         .collect();
     own.iter().any(|own| own.starts_with(path) || path.starts_with(own))
         || home.is_some_and(|home| home.starts_with(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::count;
+
+    #[test]
+    fn numbers_are_spelt_as_in_git_config() {
+        assert_eq!(count("512"), Some(512));
+        assert_eq!(count("2k"), Some(2048));
+        assert_eq!(count("4G"), Some(4 << 30));
+        for bad in ["", "0", "g", "-1", "1t", "1.5g", "99999999999g"] {
+            assert_eq!(count(bad), None, "{bad}");
+        }
+    }
 }

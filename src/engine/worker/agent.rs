@@ -197,7 +197,7 @@ fn close(shop: &Shop, job: Job, (slot, guard): (Slot, &Guard), report: &Report) 
         return ended(job, ending, halted, Some((report, work, files)));
     }
     let planned = shop.plan.task(&job.task);
-    let ending = known(judge(report, planned, &harvested));
+    let ending = known(bounded(judge(report, planned, &harvested), report));
     let mut work = keep::adopt(&harvested);
     work.left_out.extend(slots::give_back(shop, slot, report));
     ended(job, ending, halted, Some((report, work, files)))
@@ -257,6 +257,16 @@ fn judge(report: &Report, planned: Option<&PlannedTask>, harvested: &Harvest) ->
         }
         End::CannotStart(why) => failed(FailureClass::Internal, format!("can't be started: {why}")),
         End::Lost => failed(FailureClass::Signal, "its supervisor was killed".to_owned()),
+    }
+}
+
+/// A failure that came of a bound says so.
+fn bounded(ending: Ending, report: &Report) -> Ending {
+    match ending {
+        Ending::Failed { class, why } if !report.exceeded.is_empty() => {
+            failed(class, format!("{why}, at its bound of {}", report.exceeded.join(" and ")))
+        }
+        other => other,
     }
 }
 

@@ -34,6 +34,16 @@ pub(in crate::world) use enforce::enforce;
 pub use grade::{Grade, LEAST_ABI};
 pub use support::{Absent, Support};
 
+/// How much of the machine a program and everything that it starts may use
+/// together. What can't be kept here is an error.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bounds {
+    /// Bytes of memory.
+    pub memory: Option<u64>,
+    /// Processes and threads.
+    pub processes: Option<u64>,
+}
+
 /// What a program may do. Everything that is not granted here is for reading.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fence {
@@ -54,6 +64,8 @@ pub struct Fence {
     /// `bwrap`, to put a box round the fence.
     #[serde(with = "maybe")]
     pub bwrap: Option<PathBuf>,
+    /// How much of the machine it may use.
+    pub bounds: Bounds,
     /// The version of landlock that was counted on; none is 0. A kernel with
     /// less is an error, not a weaker fence.
     pub abi: u32,

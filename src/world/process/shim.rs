@@ -30,10 +30,11 @@ use nix::sys::signal::{SigSet, Signal, kill, killpg};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::{Pid, chdir, dup2_stderr, dup2_stdin, dup2_stdout, execve, getppid, setsid};
 
-use super::sweep::DEADLINE;
+use super::group::Group;
+use super::sweep::{DEADLINE, MARK};
 use super::wire::{self, KILL, Order, Step, TERM, Word};
 use super::{inner, sys, tree};
-use crate::world::fence::enforce;
+use crate::world::fence::{Bounds, enforce};
 
 /// How long the children of a program that has ended by itself may take to end
 /// before they count as left behind.
@@ -63,7 +64,7 @@ fn serve() -> io::Result<()> {
         Err(error) => {
             let errno = error.raw_os_error().unwrap_or_default();
             say(&mut control, &Word::CannotStart { step: Step::Prepare, errno });
-            say(&mut control, &Word::Swept { leaked: Vec::new(), unkillable: Vec::new() });
+            say(&mut control, &Word::nothing_left());
             Err(error)
         }
     }
@@ -83,6 +84,7 @@ struct Shim {
     /// Readable until the program is executed or can't be.
     failure: Option<File>,
     program: Pid,
+    group: Option<Group>,
     ended: Option<sys::Exit>,
     termed: bool,
     killed: bool,
@@ -105,12 +107,14 @@ impl Shim {
         let order = wire::read_order(&mut control)?;
         let (failure, tell) = io::pipe()?;
         let me = Pid::this();
-        let Some(program) = sys::fork()? else { become_program(&order, tell.into(), me) };
+        let group = grouped(&order);
+        let Some(program) = sys::fork()? else { become_program(&order, tell.into(), me, &group) };
+        let group = group.unwrap_or_default();
         dup2_stdout(&null)?;
         dup2_stderr(&null)?;
         let failure = Some(File::from(OwnedFd::from(failure)));
         let (ended, termed, killed) = (None, false, false);
-        Ok(Self { control, signals, failure, program, ended, termed, killed })
+        Ok(Self { control, signals, failure, program, group, ended, termed, killed })
     }
 
     fn run(mut self) -> io::Result<()> {
@@ -127,7 +131,10 @@ impl Shim {
         if let (true, Some(exit)) = (unseen, self.ended) {
             self.say_ended(exit);
         }
-        say(&mut self.control, &Word::Swept { leaked, unkillable });
+        let exceeded = self.group.as_ref().map(Group::exceeded).unwrap_or_default();
+        // Its folder goes before the last word: the next look finds none.
+        drop(self.group.take());
+        say(&mut self.control, &Word::Swept { leaked, unkillable, exceeded });
         Ok(())
     }
 
@@ -216,6 +223,9 @@ impl Shim {
             if Instant::now() > until {
                 return Ok(tree::names(&tree::descendants(me)));
             }
+            if let Some(group) = &self.group {
+                group.kill();
+            }
             tree::kill_all(
                 || tree::descendants(me),
                 |pid| tree::stat(pid).is_some_and(|stat| stat.parent == me),
@@ -243,14 +253,37 @@ impl Shim {
     }
 }
 
+/// A group for what has a fence; an error where bounds can't be kept.
+fn grouped(order: &Order) -> io::Result<Option<Group>> {
+    let Some(fence) = &order.fence else { return Ok(None) };
+    let mark = order.env.iter().find(|(key, _)| key == MARK.as_bytes());
+    let mark = mark.map(|(_, value)| String::from_utf8_lossy(value)).unwrap_or_default();
+    Group::make(&mark, fence.bounds)
+}
+
+/// Enters the group; one that only was a second net may be missing.
+fn join(order: &Order, group: &io::Result<Option<Group>>) -> Result<(), String> {
+    let bounded = order.fence.as_ref().is_some_and(|fence| fence.bounds != Bounds::default());
+    match group {
+        Err(error) => Err(error.to_string()),
+        Ok(None) => Ok(()),
+        Ok(Some(group)) => match group.enter() {
+            Err(error) if bounded => Err(error.to_string()),
+            Ok(()) | Err(_) => Ok(()),
+        },
+    }
+}
+
 /// The forked child: never returns.
-fn become_program(order: &Order, tell: OwnedFd, shim: Pid) -> ! {
+fn become_program(order: &Order, tell: OwnedFd, shim: Pid, group: &io::Result<Option<Group>>) -> ! {
     let failed = |step, error: &io::Error| Word::CannotStart {
         step,
         errno: error.raw_os_error().unwrap_or_default(),
     };
     let word = if let Err(error) = prepare(order, shim) {
         failed(Step::Prepare, &error)
+    } else if let Err(why) = join(order, group) {
+        Word::CannotFence { why }
     } else if let Err(errno) = chdir(wire::text(&order.cwd).as_os_str()) {
         failed(Step::Enter, &errno.into())
     } else if let Some(bwrap) = order.fence.as_ref().and_then(|fence| fence.bwrap.as_ref()) {

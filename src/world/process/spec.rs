@@ -122,6 +122,9 @@ pub struct Report {
     /// What it had left running, as `<pid> <name>`, and was killed; `unkillable
     /// <pid> <name>` is still there (uninterruptible sleep).
     pub leaked: Vec<String>,
+    /// The bounds of its fence that it met: `memory` (the kernel killed it for
+    /// that), `processes` (it could start no more).
+    pub exceeded: Vec<String>,
     /// What did not work beside the program: a live file that could not be
     /// written, an output that somebody still holds open.
     pub troubles: Vec<String>,

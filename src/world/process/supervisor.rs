@@ -136,6 +136,7 @@ struct Seen {
     ended_at: Option<Instant>,
     stopped_by: Option<Stop>,
     swept: Option<Swept>,
+    exceeded: Vec<String>,
 }
 
 /// The sending side of a shim's socket.
@@ -240,7 +241,8 @@ impl Watching {
             Ok(Word::Ended { code: None, signal, core }) => {
                 self.ended(signal.map_or(End::Lost, |signal| End::Signalled(signal, core)));
             }
-            Ok(Word::Swept { leaked, unkillable }) => {
+            Ok(Word::Swept { leaked, unkillable, exceeded }) => {
+                self.seen.exceeded = exceeded;
                 self.seen.swept = Some(Swept { killed: leaked, unkillable });
             }
             // Nobody but the shim writes here.
@@ -358,6 +360,7 @@ fn report(seen: Seen, closed: Closed, start: Instant) -> Report {
         stdout: closed.stdout,
         stderr: closed.stderr,
         leaked: swept.killed.into_iter().chain(unkillable).collect(),
+        exceeded: seen.exceeded,
         troubles: closed.troubles,
         took: seen.ended_at.unwrap_or_else(Instant::now).duration_since(start),
     }

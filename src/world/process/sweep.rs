@@ -3,9 +3,10 @@
 //! Promises: never this process, never its ancestors, never a helper's own
 //! daemons, never a later process of the same number.
 //!
-//! Limits: what has erased its environment, left every parent of ours *and*
-//! outlived both the shim and the process that started the shim can't be told
-//! from a stranger; the fence keeps a program from killing its shim. Programs
+//! Limits: where no control group can be made, what has erased its environment,
+//! left every parent of ours *and* outlived both the shim and the process that
+//! started the shim can't be told from a stranger; the fence keeps a program from
+//! killing its shim. Programs
 //! that ask a service outside (`systemd-run`, `at`, a container daemon) to
 //! start something are not followed.
 
@@ -20,7 +21,7 @@ use nix::sys::prctl;
 use nix::unistd::{Pid, getsid};
 
 use super::oneshot::HELPER_MARK;
-use super::{ProcessError, gate, sys, tree};
+use super::{ProcessError, gate, group, sys, tree};
 
 /// The variable that marks everything one attempt started.
 pub const MARK: &str = "CREW_MARK";
@@ -80,7 +81,9 @@ pub fn sweep_marked(marker: &str) -> Result<Swept, ProcessError> {
         found.retain(|pid| !spared.contains(pid));
         found
     };
-    Ok(until_none(list, marked, MID_EXEC))
+    let mut swept = until_none(list, marked, MID_EXEC);
+    swept.killed.extend(group::sweep(marker));
+    Ok(swept)
 }
 
 /// Kills what this process has adopted, if it is a subreaper.

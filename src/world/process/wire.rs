@@ -61,8 +61,15 @@ pub(super) enum Word {
     CannotFence { why: String },
     /// The program has ended.
     Ended { code: Option<i32>, signal: Option<i32>, core: bool },
-    /// Nothing it started is alive, but the unkillable.
-    Swept { leaked: Vec<String>, unkillable: Vec<String> },
+    /// Nothing it started is alive, but the unkillable; the bounds that it met.
+    Swept { leaked: Vec<String>, unkillable: Vec<String>, exceeded: Vec<String> },
+}
+
+impl Word {
+    /// There was nothing to sweep.
+    pub(super) fn nothing_left() -> Self {
+        Self::Swept { leaked: Vec::new(), unkillable: Vec::new(), exceeded: Vec::new() }
+    }
 }
 
 fn bytes(text: &OsStr) -> Vec<u8> {

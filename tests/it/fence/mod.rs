@@ -2,5 +2,6 @@
 //! the same attack without a fence, so that none of them passes for nothing.
 
 mod attacks;
+mod group;
 mod stage;
 mod stronger;
