@@ -47,6 +47,8 @@ pub const LATER_CAP_MS: u64 = 15 * 60_000;
 pub const BACKOFF_JITTER: f64 = 0.3;
 /// The most bytes of results and feedback in one prompt.
 pub const PROMPT_BUDGET: usize = 96 << 10;
+/// Room on the disk that is kept for a run's last events, in bytes.
+pub const RESERVE: usize = 1 << 20;
 
 /// All of them.
 pub const TABLE: &[Default] = &[
@@ -76,6 +78,12 @@ pub const TABLE: &[Default] = &[
         value: "96 KiB",
         doc: "results and feedback in one prompt; what is cut is named there",
     },
+    Default {
+        name: "reserve",
+        value: "1 MiB",
+        doc: "room on the disk that is kept for a run's last events; given up when the disk is full, \
+              made again by the next run, resume or retry",
+    },
 ];
 
 #[cfg(test)]
@@ -95,5 +103,6 @@ mod tests {
         assert_eq!(value("crew.slotsMax"), SLOTS_MAX.to_string());
         assert_eq!(span_ms(value("backoff of a limit")), Ok(LATER_MS));
         assert_eq!(value("prompt budget"), format!("{} KiB", PROMPT_BUDGET >> 10));
+        assert_eq!(value("reserve"), format!("{} MiB", RESERVE >> 20));
     }
 }

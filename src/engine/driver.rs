@@ -6,6 +6,7 @@
 //! the loop ends nothing that it started is alive.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use crate::domain::event::Event;
 use crate::domain::id::TaskId;
 use crate::domain::run::Run;
 use crate::domain::time::Timestamp;
+use crate::store::StoreError;
 use crate::store::ledger::Ledger;
 use crate::store::runs::LedgerError;
 use crate::world::process::StopRequest;
@@ -177,6 +179,7 @@ impl Driver {
     async fn feed(&mut self, input: Input) {
         let mut queue = vec![input];
         while !queue.is_empty() {
+            queue.extend(self.stop_when_full());
             // What came in meanwhile shares the append: tasks that get ready, or
             // end, at the same time do not wait for each other's syncs.
             while queue.len() < BATCH
@@ -199,6 +202,7 @@ impl Driver {
                     queue.push(stop);
                 }
             }
+            queue.extend(self.stop_when_full());
         }
     }
 
@@ -246,7 +250,26 @@ impl Driver {
         Ok(())
     }
 
-    /// Appends; waits a little when the disk is full or somebody holds the lock.
+    /// Stops everything when the disk was found full: the reserve is for what has
+    /// to be written of that, and for the release.
+    fn stop_when_full(&mut self) -> Option<Input> {
+        if self.failed.is_some() || !self.shop.was_full() {
+            return None;
+        }
+        let path = self.shop.store.common_dir().to_owned();
+        let full = StoreError::DiskFull { path, source: ErrorKind::StorageFull.into() };
+        self.failed = Some(full.into());
+        Some(Input::Stop(Stop::Interrupt))
+    }
+
+    /// Whether the room that was kept for this is there to be used now.
+    fn takes_reserve(&self, error: &StoreError) -> bool {
+        let full = matches!(error, StoreError::DiskFull { .. });
+        full && !self.shop.was_full() && self.shop.is_out_of_room()
+    }
+
+    /// Appends; waits a little when the disk is full or somebody holds the lock,
+    /// then takes the room that was kept for the last events.
     async fn write(
         &mut self,
         events: Vec<crate::domain::event::EventKind>,
@@ -257,11 +280,15 @@ impl Driver {
             let write = || self.ledger.write(events.clone(), files.clone()).map(drop);
             match tokio::task::block_in_place(write) {
                 Ok(()) => break,
-                Err(LedgerError::Store(error)) if error.may_pass() => {
-                    let Some(wait) = waits.next() else { return Err(error.into()) };
-                    let _ = self.notices.send(Notice::Trouble(format!("{error}; trying again")));
-                    tokio::time::sleep(*wait).await;
-                }
+                Err(LedgerError::Store(error)) if error.may_pass() => match waits.next() {
+                    Some(wait) => {
+                        let trouble = Notice::Trouble(format!("{error}; trying again"));
+                        let _ = self.notices.send(trouble);
+                        tokio::time::sleep(*wait).await;
+                    }
+                    None if self.takes_reserve(&error) => {}
+                    None => return Err(error.into()),
+                },
                 Err(error) => return Err(error),
             }
         }

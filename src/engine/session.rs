@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -235,6 +236,7 @@ fn shop(
         filling: tokio::sync::Semaphore::new(cores()),
         clock: Arc::clone(&place.clock),
         random: Arc::clone(&place.random),
+        full: AtomicBool::new(false),
     })
 }
 

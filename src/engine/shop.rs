@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -64,6 +65,8 @@ pub struct Shop {
     pub clock: Arc<dyn Clock>,
     /// Where random numbers come from.
     pub random: Arc<dyn Random>,
+    /// Whether the disk was full and the reserve is given up.
+    pub full: AtomicBool,
 }
 
 impl std::fmt::Debug for Shop {
@@ -89,6 +92,34 @@ impl Shop {
     #[must_use]
     pub fn jitter(&self) -> f64 {
         self.random.jitter()
+    }
+
+    /// Asked when something failed: whether that was for want of room. The first
+    /// one to find it so gives up the reserve, for what has to be written before
+    /// everything stops; what failed is worth one more try then.
+    #[must_use]
+    pub fn is_out_of_room(&self) -> bool {
+        if self.was_full() {
+            return true;
+        }
+        let full = self.store.is_full();
+        if full {
+            self.run_out();
+        }
+        full
+    }
+
+    /// Gives up the reserve: something failed for want of room.
+    pub fn run_out(&self) {
+        if !self.full.swap(true, Ordering::SeqCst) {
+            self.store.release_reserve();
+        }
+    }
+
+    /// Whether the disk was found full before.
+    #[must_use]
+    pub fn was_full(&self) -> bool {
+        self.full.load(Ordering::SeqCst)
     }
 
     /// Puts back what somebody's `git prune` took of the last minutes' events.

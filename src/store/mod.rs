@@ -24,6 +24,7 @@ pub mod names;
 mod parallel;
 mod recent;
 mod recover;
+mod reserve;
 pub mod revision;
 pub mod runs;
 pub mod settings;

@@ -34,8 +34,17 @@ use crate::domain::id::{HolderId, Oid};
 const FOLDERS: [&str; 3] = ["crew", "refs/crew", "refs/refs"];
 
 /// What we keep in `crew/`. What was put into quarantine is not ours to delete.
-const OURS: [&str; 8] =
-    ["background", "boot", "holders", "live", "recent", "trust", "write.lock", "init.json"];
+const OURS: [&str; 9] = [
+    "background",
+    "boot",
+    "holders",
+    "live",
+    "recent",
+    "reserve",
+    "trust",
+    "write.lock",
+    "init.json",
+];
 
 /// What became of an attempt to take everything back.
 #[derive(Clone, Debug, PartialEq, Eq)]

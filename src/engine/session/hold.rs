@@ -62,6 +62,7 @@ pub fn is_fresh(place: &Place) -> Result<bool, SessionError> {
 /// Nothing was written then.
 pub fn begin(place: &Place, prepared: &Prepared) -> Result<Held, SessionError> {
     undo::init(place)?;
+    place.store.make_reserve()?;
     books::settle_all(place)?;
     let id = RunId::new(place.random.u32(), &prepared.plan.goal);
     let life = place.hold()?;
@@ -135,6 +136,10 @@ fn claim(
     // What a prune took of its holder's last writes; git works here next, and
     // git does not know of the copies.
     place.store.heal()?;
+    // Without it the run can still be cancelled, or go on as far as it gets.
+    if let Err(error) = place.store.make_reserve() {
+        tracing::warn!(%error, "no room can be kept in reserve");
+    }
     let life = place.hold()?;
     let mut ledger = place.ledger(id);
     let me = place.facts_for_new()?;

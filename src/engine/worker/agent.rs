@@ -23,7 +23,7 @@ use crate::world::slots::Slot;
 use super::super::confinement::Guard;
 use super::super::io::{Files, Input};
 use super::setting::Setting;
-use super::{Shop, blocking, folder, healed, keep, line, slots};
+use super::{Shop, blocking, folder, healed, keep, line, roomy, slots};
 
 /// How many first and last bytes of each stream are kept.
 const KEPT: usize = 4 << 20;
@@ -70,7 +70,11 @@ pub async fn launch(
     };
     let (slot, spec, guard) = match made {
         Ok(made) => made,
-        Err(why) => return ended(job, failed(FailureClass::Internal, why), false, None),
+        Err(why) => {
+            // A full disk stops the run: the attempt is not to blame.
+            let halted = shop.is_out_of_room();
+            return ended(job, failed(FailureClass::Internal, why), halted, None);
+        }
     };
     let report = match shop.supervisor.run(spec, stop).await {
         Ok(report) => report,
@@ -167,15 +171,31 @@ fn close(shop: &Shop, job: Job, (slot, guard): (Slot, &Guard), report: &Report) 
     };
     let mut files = keep::files(&job.task, &slot.outbox, report);
     // The words are a convenience, the work is not: a full disk must not cost it.
-    if let Err(error) = keep::transcript(shop, &job.task, job.attempt, "", report) {
-        files.insert(
-            format!("{}/no-transcript.txt", folder(&job.task)),
-            Some(line(&error).into_bytes()),
-        );
+    let told = match shop.was_full() {
+        true => Err("no space left".to_owned()),
+        false => {
+            keep::transcript(shop, &job.task, job.attempt, "", report).map_err(|error| line(&error))
+        }
+    };
+    if let Err(why) = told {
+        let name = format!("{}/no-transcript.txt", folder(&job.task));
+        files.insert(name, Some(why.into_bytes()));
     }
     let meta = keep::meta(shop, &job.task, job.attempt, &job.agent);
-    let harvested = match healed(shop, || harvest(&slot, &meta)) {
+    let take = || {
+        healed(shop, || harvest(&slot, &meta)).inspect_err(|error| {
+            if error.lacks_room() {
+                shop.run_out();
+            }
+        })
+    };
+    let harvested = match roomy(shop, take) {
         Ok(harvested) => harvested,
+        // Not even there: the attempt stays open, and its slot, for whoever makes
+        // room and resumes.
+        Err(_) if shop.was_full() && changed.is_none() => {
+            return Input::Unjudged { task: job.task, why: None };
+        }
         Err(error) => {
             let class = match &error {
                 HarvestError::SlotGone(_) => FailureClass::SlotGone,
@@ -187,10 +207,15 @@ fn close(shop: &Shop, job: Job, (slot, guard): (Slot, &Guard), report: &Report) 
         }
     };
     let name = RefName::work(shop.id(), &job.task, job.attempt);
-    let pinned = keep::point(shop, &name, &harvested.commit)
-        .and_then(|()| keep::pin_strays(shop, &harvested))
-        .and_then(|()| keep::passed("harvest.pinned"));
-    if let Err(error) = pinned {
+    let pin = || {
+        keep::point(shop, &name, &harvested.commit)?;
+        keep::pin_strays(shop, &harvested)?;
+        keep::passed("harvest.pinned")
+    };
+    if let Err(error) = roomy(shop, pin) {
+        if shop.was_full() && changed.is_none() {
+            return Input::Unjudged { task: job.task, why: None };
+        }
         let why = format!("{} (its slot stays at '{}')", line(&error), slot.dir.display());
         let work = keep::adopt(&harvested);
         let ending = known(failed(FailureClass::Internal, why));

@@ -59,6 +59,7 @@ pub async fn check(
     match judge(&shop, job, stop).await {
         Ok(Some(input)) => input,
         Ok(None) => unjudged(None),
+        Err(_) if shop.is_out_of_room() => unjudged(None),
         Err(why) => unjudged(Some(why)),
     }
 }

@@ -9,17 +9,21 @@ use crate::domain::id::TaskId;
 use crate::domain::run::Run;
 use crate::store::RefName;
 
-use super::super::io::Input;
-use super::{Shop, blocking, keep, line};
+use super::super::io::{Effect, Input};
+use super::{Shop, blocking, keep, line, roomy};
 
 /// The most paths of one conflict that an event lists.
 const PATHS: usize = 50;
 
 /// Merges the results of these tasks and pins the merge.
 pub async fn merge(shop: Arc<Shop>, run: Run, tasks: Vec<TaskId>) -> Input {
-    blocking(move || merged(&shop, &run, &tasks))
-        .await
-        .unwrap_or_else(|why| Input::Unmerged { why })
+    blocking(move || match roomy(&shop, || merged(&shop, &run, &tasks)) {
+        Ok(input) => input,
+        // Whoever makes room and resumes merges.
+        Err(_) if shop.was_full() => Input::Undone(Box::new(Effect::Merge { tasks })),
+        Err(why) => Input::Unmerged { why },
+    })
+    .await
 }
 
 fn merged(shop: &Shop, run: &Run, tasks: &[TaskId]) -> Result<Input, String> {

@@ -60,6 +60,15 @@ pub fn healed<T, E>(shop: &Shop, mut work: impl FnMut() -> Result<T, E>) -> Resu
     }
 }
 
+/// Does what needs room on the disk; when that is what it lacks, once more in the
+/// room that was kept in reserve.
+pub(super) fn roomy<T, E>(shop: &Shop, mut work: impl FnMut() -> Result<T, E>) -> Result<T, E> {
+    match work() {
+        Err(_) if shop.is_out_of_room() => work(),
+        done => done,
+    }
+}
+
 /// Runs what blocks on a thread that may block.
 pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     match tokio::task::spawn_blocking(work).await {

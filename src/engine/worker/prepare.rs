@@ -20,6 +20,8 @@ pub async fn prepare(shop: Arc<Shop>, run: Run, task: TaskId, attempt: u32) -> I
     let name = task.clone();
     blocking(move || match prepared(&shop, &run, &task, attempt) {
         Ok(input) => input,
+        // The task is as it was, for whoever makes room and resumes.
+        Err(_) if shop.is_out_of_room() => Input::Unjudged { task: name, why: None },
         Err(why) => Input::Unprepared { task: name, why },
     })
     .await

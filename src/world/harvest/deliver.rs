@@ -14,6 +14,9 @@ use super::{Desk, HarvestError, ResultMeta, Stray};
 use crate::domain::id::Oid;
 use crate::world::git::GitError;
 
+/// What a pack must leave free: the events that tell of it come after.
+const LEFT: u64 = 256 << 10;
+
 /// What became of the delivery.
 #[derive(Debug, Default)]
 pub(super) struct Delivered {
@@ -72,6 +75,7 @@ fn index_pack(
 ) -> Result<Result<String, String>, HarvestError> {
     let repo = &desk.slot.home.repo;
     let file = File::open(pack).map_err(HarvestError::io("read", pack))?;
+    has_room(&file, &repo.object_dir).map_err(HarvestError::io("write to", &repo.object_dir))?;
     let message: String = meta.keep_message.chars().filter(|c| !c.is_control()).collect();
     let call = desk.slot.home.git.at(&repo.common_dir).deadline(super::DEADLINE);
     let call = call.env("GIT_OBJECT_DIRECTORY", &repo.object_dir).input_file(file);
@@ -84,6 +88,19 @@ fn index_pack(
         Err(GitError::Failed { stderr, .. }) => Ok(Err(stderr)),
         Err(other) => Err(desk.failed(other)),
     }
+}
+
+/// Looks before a pack is written: git leaves half a pack behind where the disk
+/// is full, and that would take the room of the events that have to say so.
+fn has_room(pack: &File, object_dir: &Path) -> std::io::Result<()> {
+    let need = pack.metadata()?.len() + LEFT;
+    let stat = nix::sys::statvfs::statvfs(object_dir)?;
+    #[expect(clippy::useless_conversion, reason = "the width differs between targets")]
+    let room = u64::from(stat.blocks_available()).saturating_mul(u64::from(stat.fragment_size()));
+    if room < need {
+        return Err(ErrorKind::StorageFull.into());
+    }
+    Ok(())
 }
 
 /// Syncs the keep file and the folder; the answer is `keep <hash>`, or `pack

@@ -150,6 +150,13 @@ pub enum HarvestError {
 }
 
 impl HarvestError {
+    /// Whether it failed for want of room on the disk.
+    #[must_use]
+    pub fn lacks_room(&self) -> bool {
+        let full = [std::io::ErrorKind::StorageFull, std::io::ErrorKind::QuotaExceeded];
+        matches!(self, Self::Io { source, .. } if full.contains(&source.kind()))
+    }
+
     fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Io { doing, path, source }
