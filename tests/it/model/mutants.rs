@@ -28,6 +28,8 @@ pub(crate) enum Mutant {
     ForceKeepsTheToken,
     /// A holder that does not move counts as dead.
     StoppedIsDead,
+    /// What was seen of one holder is taken for true of the next one.
+    LookedAtAnotherHolder,
     /// A retry does not look for its operation in the chain.
     RetryWithoutSearch,
     /// An unknown outcome counts as success.
@@ -140,6 +142,7 @@ mutants! {
     catches_the_same_token_on_takeover: SameTokenOnTakeover in RACE breaks TOKENS;
     catches_force_that_keeps_the_token: ForceKeepsTheToken in RACE breaks TOKENS;
     catches_stopped_taken_for_dead: StoppedIsDead in RACE breaks ALIVE;
+    catches_a_look_at_another_holder: LookedAtAnotherHolder in RACE breaks ALIVE;
     catches_a_retry_without_search: RetryWithoutSearch in DOUBT breaks ONCE;
     catches_unknown_taken_for_done: UnknownIsDone in DOUBT breaks KEPT;
     catches_an_ack_before_the_swap: AckBeforeSwap in RACE breaks KEPT;

@@ -44,7 +44,7 @@ impl Protocol {
         proc.revive();
         proc.drawn += 1;
         let op = u16::from(proc.id) * 16 + u16::from(proc.drawn);
-        proc.job = Some(Job { op, want, append: Append::fresh(), pruned: false });
+        proc.job = Some(Job { op, want, append: Append::fresh(), pruned: false, looked: None });
         // Setting out touches nothing that others see: the read is the same step.
         self.step(world, p);
     }
@@ -55,7 +55,7 @@ impl Protocol {
         let Some(op) = proc.kept.take() else { return };
         let fresh = self.is(Mutant::RetryWithoutSearch);
         let append = if fresh { Append::fresh() } else { Append::retry() };
-        proc.job = Some(Job { op, want: Want::Note, append, pruned: false });
+        proc.job = Some(Job { op, want: Want::Note, append, pruned: false, looked: None });
         self.step(world, p);
     }
 
@@ -92,18 +92,31 @@ impl Protocol {
         if held && self.is(Mutant::FoundCountsAsSynced) {
             self.answer(world, p, Input::Synced);
         }
-        // Only a claim looks at more than the tip it read; for the rest it makes
-        // no difference when it decides.
-        if !matches!(job.want, Want::Claim { .. })
-            && let Some(Job { append: Append::Deciding { .. }, .. }) = world.procs[p].job
-        {
+        // A claim looks at the holder as well, and what it decides by that comes
+        // later; for the rest it makes no difference when it decides.
+        if matches!(job.want, Want::Claim { .. }) {
+            self.look(world, p);
+        } else if let Some(Job { append: Append::Deciding { .. }, .. }) = world.procs[p].job {
             self.step(world, p);
+        }
+    }
+
+    /// Looks whether the holder of the tip that was just read lives. A later look
+    /// would find the same, or a holder that died: as if it had been read later.
+    fn look(&self, world: &mut World, p: usize) {
+        let Some(job) = &world.procs[p].job else { return };
+        let Append::Deciding { tip: Some(tip), .. } = &job.append else { return };
+        let held = tip.run().lease.held.as_ref();
+        let lives = |proc: &Proc| proc.alive && held.is_some_and(|g| g.holder == holder(proc.id));
+        let alive = world.procs.iter().any(lives) && !self.is(Mutant::StoppedIsDead);
+        if let Some(job) = &mut world.procs[p].job {
+            job.looked.get_or_insert(alive);
         }
     }
 
     fn decide(&self, world: &mut World, p: usize, job: &Job) {
         let Append::Deciding { tip: Some(tip), .. } = &job.append else { return };
-        let Some(what) = self.judge(world, p, tip.run(), job.want) else {
+        let Some(what) = self.judge(world, p, tip.run(), job) else {
             return self.answer(world, p, Input::Refused(()));
         };
         let entry = self.entry(world, p, job, what);
@@ -138,10 +151,13 @@ impl Protocol {
     }
 
     /// The program's answer, or the mutant's.
-    fn judge(&self, world: &World, p: usize, run: &Run, want: Want) -> Option<What> {
-        let proc = &world.procs[p];
+    fn judge(&self, world: &World, p: usize, run: &Run, job: &Job) -> Option<What> {
+        let (proc, want) = (&world.procs[p], job.want);
         match want {
-            Want::Claim { force } => self.claim(world, p, run, force),
+            Want::Claim { force } => {
+                let life = if job.looked == Some(true) { Life::Alive } else { Life::Dead };
+                self.claim(world, p, run, (life, force))
+            }
             Want::Note => {
                 let actor = Actor { holder: holder(proc.id), token: None };
                 decide::decide(Some(run), &actor, &kind(proc.id, What::Note)).ok()?;
@@ -167,15 +183,19 @@ impl Protocol {
         }
     }
 
-    fn claim(&self, world: &World, p: usize, run: &Run, force: bool) -> Option<What> {
+    fn claim(
+        &self,
+        world: &World,
+        p: usize,
+        run: &Run,
+        (life, force): (Life, bool),
+    ) -> Option<What> {
         let held = run.lease.held.as_ref();
-        let lives = |proc: &Proc| proc.alive && held.is_some_and(|g| g.holder == holder(proc.id));
-        let alive = world.procs.iter().any(lives) && !self.is(Mutant::StoppedIsDead);
         let facts = Facts {
             holder: holder(world.procs[p].id),
             machine: "m".into(),
             boot: format!("b{}", world.boot),
-            life: if alive { Life::Alive } else { Life::Dead },
+            life,
             watched_ms: 0,
             force,
         };
@@ -267,6 +287,10 @@ impl Protocol {
         let proc = &mut world.procs[p];
         let Some(mut job) = proc.job.take() else { return };
         job.append = job.append.step(input).expect("the answer belongs to the action");
+        if !matches!(job.append, Append::Deciding { .. }) {
+            // The next tip may have another holder.
+            job.looked = job.looked.filter(|_| self.is(Mutant::LookedAtAnotherHolder));
+        }
         let Some(outcome) = job.append.outcome() else {
             proc.job = Some(job);
             return;

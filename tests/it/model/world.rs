@@ -47,6 +47,9 @@ pub(crate) struct Job {
     pub(super) append: Append<Chain, ()>,
     /// Its event's object was pruned: nothing referenced it yet.
     pub(super) pruned: bool,
+    /// Whether the holder lives, for a claim that has looked at it; the holder
+    /// of the tip that was read.
+    pub(super) looked: Option<bool>,
 }
 
 /// One of the three, through all its incarnations.
