@@ -50,6 +50,7 @@ pub struct Unmerged {
 }
 
 /// What happened.
+#[expect(clippy::large_enum_variant, reason = "a run has few events, and they are rarely moved")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EventKind {
     /// A run was asked for.

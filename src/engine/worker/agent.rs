@@ -170,17 +170,7 @@ fn close(shop: &Shop, job: Job, (slot, guard): (Slot, &Guard), report: &Report) 
         None => ending,
     };
     let mut files = keep::files(&job.task, &slot.outbox, report);
-    // The words are a convenience, the work is not: a full disk must not cost it.
-    let told = match shop.was_full() {
-        true => Err("no space left".to_owned()),
-        false => {
-            keep::transcript(shop, &job.task, job.attempt, "", report).map_err(|error| line(&error))
-        }
-    };
-    if let Err(why) = told {
-        let name = format!("{}/no-transcript.txt", folder(&job.task));
-        files.insert(name, Some(why.into_bytes()));
-    }
+    note_transcript(shop, &job, report, &mut files);
     let meta = keep::meta(shop, &job.task, job.attempt, &job.agent);
     let take = || {
         healed(shop, || harvest(&slot, &meta)).inspect_err(|error| {
@@ -226,6 +216,21 @@ fn close(shop: &Shop, job: Job, (slot, guard): (Slot, &Guard), report: &Report) 
     let mut work = keep::adopt(&harvested);
     work.left_out.extend(slots::give_back(shop, slot, report));
     ended(job, ending, halted, Some((report, work, files)))
+}
+
+/// Keeps what was printed. The words are a convenience, the work is not: a full
+/// disk must not cost it.
+fn note_transcript(shop: &Shop, job: &Job, report: &Report, files: &mut Files) {
+    let told = match shop.was_full() {
+        true => Err("no space left".to_owned()),
+        false => {
+            keep::transcript(shop, &job.task, job.attempt, "", report).map_err(|error| line(&error))
+        }
+    };
+    if let Err(why) = told {
+        let name = format!("{}/no-transcript.txt", folder(&job.task));
+        files.insert(name, Some(why.into_bytes()));
+    }
 }
 
 fn failed(class: FailureClass, why: String) -> Ending {
