@@ -63,7 +63,7 @@ fn size_of_reserve(yard: &Yard) -> Option<u64> {
 /// A run whose second task works while the disk fills up, and makes so many
 /// bytes. Answers the run, and its events when the disk was full.
 fn filled(disk: &Disk, yard: &Yard, bytes: u32) -> (String, Vec<String>) {
-    let (begun, go) = (yard.top().join("begun"), yard.top().join("go"));
+    let (begun, go) = (yard.outside("begun"), yard.outside("go"));
     let wait = format!(
         "touch {}; echo half >made; while ! [ -e {} ]; do sleep 0.05; done; echo whole >made; \
          head -c {bytes} /dev/urandom >more",

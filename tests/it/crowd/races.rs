@@ -24,18 +24,18 @@ fn left_alone(yard: &Yard) -> String {
     let mut child = yard.spawn(&["run", "--team", "t", "go"]);
     let run = until("an agent at work", || {
         let run = yard.runs().pop()?;
-        yard.top().join("begun").exists().then_some(run)
+        yard.outside("begun").exists().then_some(run)
     });
     signal(&child, Signal::SIGKILL);
     child.wait().unwrap();
-    std::fs::remove_file(yard.top().join("begun")).unwrap();
+    std::fs::remove_file(yard.outside("begun")).unwrap();
     run
 }
 
 #[test]
 fn of_many_that_resume_one_run_one_holds_it() {
     let yard = Yard::new();
-    let (begun, go) = (yard.top().join("begun"), yard.top().join("go"));
+    let (begun, go) = (yard.outside("begun"), yard.outside("go"));
     let script = format!(
         "touch {}; while ! [ -e {} ]; do sleep 0.05; done; echo it >made",
         begun.display(),
@@ -97,7 +97,7 @@ impl<I: Iterator<Item = Child>> Over for I {}
 #[test]
 fn a_run_that_ends_while_many_resume_it_is_not_held_again() {
     let yard = Yard::new();
-    let begun = yard.top().join("begun");
+    let begun = yard.outside("begun");
     yard.steps(&[("one", "", &format!("touch {}; sleep 0.1; echo it >made", begun.display()))]);
     let run = left_alone(&yard);
     let all = all(&yard, &["resume", &run], MANY);
@@ -139,7 +139,7 @@ fn many_runs_at_once_in_a_fresh_repository_all_complete() {
 #[test]
 fn many_that_cancel_one_run_all_see_it_cancelled() {
     let yard = Yard::new();
-    let begun = yard.top().join("begun");
+    let begun = yard.outside("begun");
     yard.steps(&[("one", "", &format!("touch {}; echo half >made; sleep 300", begun.display()))]);
     for alone in [false, true] {
         let (run, holder) = if alone {

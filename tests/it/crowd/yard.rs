@@ -64,12 +64,16 @@ impl Yard {
 
     fn made(top: tempfile::TempDir, repo: PathBuf) -> Self {
         std::fs::create_dir_all(&repo).unwrap();
+        let outside = top.path().join("outside");
+        std::fs::create_dir(&outside).unwrap();
         git(&repo, &["init", "-q", "-b", "main"]);
         for (key, value) in [
             ("user.name", "User"),
             ("user.email", "user@example.invalid"),
             ("gc.auto", "0"),
             ("crew.grace", "1"),
+            // What tasks leave there, the tests look at.
+            ("crew.allowWrite", outside.to_str().unwrap()),
         ] {
             git(&repo, &["config", key, value]);
         }
@@ -82,6 +86,11 @@ impl Yard {
 
     pub(crate) fn top(&self) -> &Path {
         self.top.path()
+    }
+
+    /// The place for files that tasks write outside the repository.
+    pub(crate) fn outside(&self, name: &str) -> PathBuf {
+        self.top().join("outside").join(name)
     }
 
     pub(crate) fn repo(&self) -> &Path {

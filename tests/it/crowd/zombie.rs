@@ -9,7 +9,7 @@ use super::yard::{Yard, said, signal, until};
 /// on: it must have written nothing under its old token after the new grant.
 fn stopped_at(fail: &str) {
     let yard = Yard::new();
-    let pids = yard.top().join("pids");
+    let pids = yard.outside("pids");
     let script = format!("echo $$ >>{}; sleep 2; echo it >made", pids.display());
     yard.steps(&[("one", "", &script), ("two", "", &script)]);
     let first = yard.command(&["run", "--team", "t", "go"]).env("CREW_FAIL", fail).spawn().unwrap();
