@@ -113,7 +113,12 @@ pub(super) fn state_at(
     let bytes = chains
         .file(commit, STATE)?
         .ok_or_else(|| LedgerError::NoState { run: id.clone(), commit: commit.clone() })?;
-    codec::decode_run(&bytes).map_err(|source| LedgerError::Format { run: id.clone(), source })
+    let bad = |source| LedgerError::Format { run: id.clone(), source };
+    let (run, format) = codec::decode_run(&bytes).map_err(bad)?;
+    if &run.id != id {
+        return Err(bad(CodecError::Malformed(format!("it is the state of run '{}'", run.id))));
+    }
+    Ok((run, format))
 }
 
 /// The events from the tip backwards, until `until` says stop or the chain

@@ -48,8 +48,8 @@ impl Fault {
         let mut said = fault.error.clone();
         while let Some(cause) = source {
             let words = cause.to_string();
-            // A transparent error repeats its source; once is enough.
-            if words != said {
+            // Many an error repeats its source; once is enough.
+            if !said.ends_with(&words) {
                 fault.causes.push(words.clone());
                 said = words;
             }

@@ -2,7 +2,8 @@
 //! tool's terms, by the names under which they are known: L leases, D dispatches
 //! (here: attempts), C recovery after a crash, P pausing, T trees. What is a
 //! matter of the rules alone is proved here, on the rules; what needs a process,
-//! a repository or the built program is proved where those are.
+//! a repository or the built program is proved where those are: [`table`] names
+//! for each the test.
 
 use git_crew::domain::{attempt, decide, event, fold, id, lease, run, task, time};
 
@@ -13,3 +14,4 @@ mod given;
 mod attempts;
 mod leases;
 mod recovery;
+mod table;

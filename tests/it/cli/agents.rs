@@ -213,13 +213,6 @@ fn two_whose_results_conflict() {
 }
 
 #[test]
-fn one_that_starts_runs_inside_runs() {
-    let inner = format!("{} run --team t inner", env!("CARGO_BIN_EXE_git-crew"));
-    let (_sandbox, _, run, _) = does(&format!("{inner} && exit 0; echo stopped >made"), 0);
-    assert_eq!(story::standing(&run), "completed one=completed");
-}
-
-#[test]
 fn what_it_sees_of_the_world() {
     let sandbox = Sandbox::with(&[step("one", &[], "env >made; pwd >where; cat >told")]);
     sandbox.by_user(|sandbox| sandbox.git(&["config", "crew.env", "WANTED OTHER_*"]));

@@ -1,8 +1,6 @@
 //! What holds when several things happen at once: each of these moments is made
 //! wide by a failpoint that waits.
 
-use std::time::Instant;
-
 use git_crew::domain::event::{Event, EventKind};
 
 use super::sandbox::{Sandbox, step};
@@ -68,6 +66,7 @@ fn an_agent_that_heeds_a_cancel_is_gone_within_a_second() {
 #[cfg(feature = "failpoints")]
 mod failpoints {
     use std::process::Command;
+    use std::time::Instant;
 
     use nix::sys::signal::Signal;
 

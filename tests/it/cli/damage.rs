@@ -124,6 +124,7 @@ fn a_newer_format_is_refused_by_name() {
         let newer = edited(&sandbox, &id, |text| {
             text.replace("Crew-Format: 1.1", &format!("Crew-Format: {version}"))
                 .replace("\"1.1\"", &format!("\"{version}\""))
+                .replace(&id, "zzzz-newer")
         });
         let name = "refs/crew/runs/zzzz-newer";
         sandbox.git(&["update-ref", name, &newer]);

@@ -13,6 +13,7 @@ mod demo;
 mod fence;
 mod files;
 mod fingerprint;
+mod left;
 mod places;
 mod processes;
 mod run;
