@@ -200,6 +200,51 @@ fn a_repository_that_may_not_be_written_can_be_read() {
     assert!(said.err.contains("read-only") || said.err.contains("Read-only"), "{}", said.err);
 }
 
+/// Every folder that it could write to is the same afterwards, its own repository
+/// with the times of its folders.
+#[test]
+fn doctor_looks_at_a_repository_that_may_not_be_written() {
+    let (sandbox, _) = with_a_run();
+    let all = || {
+        let stamped = |path: &Path| {
+            let list =
+                sandbox.command("find", path).args([".", "-printf", "%p %s %T@\\n"]).output();
+            let mut lines: Vec<String> = String::from_utf8(list.unwrap().stdout)
+                .unwrap()
+                .lines()
+                .map(str::to_owned)
+                .collect();
+            lines.sort();
+            lines
+        };
+        let top = ["home", "config", "state", "cache", "data"].map(|name| sandbox.top().join(name));
+        top.iter().chain([&sandbox.common()]).map(|path| stamped(path)).collect::<Vec<_>>()
+    };
+    let findings = |said: super::sandbox::Said| {
+        let told: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+        let list = told["data"]["findings"].as_array().unwrap().clone();
+        list.into_iter()
+            .map(|one| (one["check"].clone(), one["weight"].clone()))
+            .collect::<Vec<_>>()
+    };
+    let before = all();
+    let well = findings(sandbox.crew(&["doctor", "--json"]).exits(0));
+    assert_eq!(all(), before, "it writes");
+    let place = sandbox.outside("read-only");
+    let source = sandbox.user().display().to_string();
+    let Some(_mount) = Mount::make(&sandbox, &["--bind", &source], &place) else { return };
+    let target = place.display().to_string();
+    let mut again = sandbox.command("mount", sandbox.top());
+    assert!(again.args(["-o", "remount,bind,ro", &target]).status().unwrap().success());
+    let ill = findings(sandbox.at(&place).run(&["doctor", "--json"]).exits(1));
+    assert_eq!(all(), before, "it writes");
+    // The same findings but for the one that is the matter.
+    let differ: Vec<_> = well.iter().zip(&ill).filter(|(one, other)| one != other).collect();
+    assert_eq!(well.len(), ill.len());
+    let [(_, (check, weight))] = differ[..] else { panic!("{differ:?}") };
+    assert_eq!((check, weight), (&"repository".into(), &"wrong".into()));
+}
+
 #[test]
 fn a_full_disk_loses_nothing() {
     let sandbox = Sandbox::bare_home(&["init", "-q", "user"]);

@@ -113,3 +113,21 @@ fn what_is_no_repository_is_a_finding() {
     assert_eq!(code, Some(1));
     assert!(of(&found, "repository").contains("git init"));
 }
+
+#[test]
+fn the_heaviest_finding_decides_the_exit_code() {
+    let (_folder, dir) = repository();
+    let weights = |found: &[(String, String)]| {
+        let count =
+            |weight: &str| found.iter().filter(|(_, text)| text.starts_with(weight)).count();
+        (count("note") > 0, count("wrong"))
+    };
+    // Nothing but 'sh' is configured and no page is installed: worth knowing.
+    let (code, found) = ask(&dir);
+    assert_eq!((code, weights(&found)), (Some(0), (true, 0)), "{found:?}");
+    git(&dir, &["config", "remote.origin.fetch", "+refs/*:refs/*"]);
+    let (code, found) = ask(&dir);
+    assert_eq!((code, weights(&found)), (Some(1), (true, 1)), "{found:?}");
+    git(&dir, &["config", "remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*"]);
+    assert_eq!(ask(&dir).0, Some(0));
+}

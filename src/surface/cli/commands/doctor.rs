@@ -17,8 +17,9 @@ use crate::world::files;
 ///
 /// Checks git, the repository (ref storage, refspecs that cover refs/crew,
 /// leftover locks, damaged or abandoned runs), the folder of working trees, the
-/// agents and the manual page. Exits with 1 when something has to be done.
-/// Changes nothing.
+/// agents and the manual page. Exits with the weight of the heaviest finding: 1
+/// when something has to be done, 0 for notes and for what is good. Changes
+/// nothing.
 #[derive(clap::Args, Clone, Debug, Default, PartialEq, Eq)]
 #[command(after_long_help = "Examples:
   git crew doctor
@@ -109,7 +110,8 @@ pub fn run(ctx: &mut Ctx<'_>, args: &Args) -> Result<Exit, Fault> {
         }
     };
     findings.push(manual(ctx));
-    let well = findings.iter().all(|one| one.weight != Weight::Wrong);
+    let heaviest = findings.iter().map(|one| one.weight).max().unwrap_or(Weight::Good);
+    let well = heaviest < Weight::Wrong;
     let exit = if well { Exit::Ok } else { Exit::Failed };
     if ctx.global.json {
         let findings = findings.iter().map(Told::new).collect();
