@@ -94,5 +94,6 @@ fn a_declaration_is_found_wherever_it_stands() {
 fn every_file_is_part_of_the_build() {
     let mut found = unreached("src", &["src/lib.rs", "src/main.rs"]);
     found.extend(unreached("tests/it", &["tests/it/main.rs"]));
+    found.extend(unreached("tests/agents", &["tests/agents/main.rs"]));
     super::none(&found);
 }
