@@ -138,6 +138,10 @@ impl From<SlotError> for Fault {
             SlotError::Git { source, .. } | SlotError::Repository { source, .. } => {
                 hinted(fault, source)
             }
+            SlotError::NoRoom { .. } => fault.hint("make room: git crew prune"),
+            SlotError::Submodule { path, .. } => {
+                fault.hint(format!("get it: git submodule update --init -- {path}"))
+            }
             SlotError::BadKey(_) | SlotError::Unfit { .. } => fault,
         }
     }

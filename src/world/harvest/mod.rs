@@ -10,17 +10,19 @@
 //! branches is named. Everything new reaches the user's objects as one synced
 //! pack with a `.keep` beside it, and nothing of the user's is changed.
 //!
-//! Limits: everything that ran in the slot must be dead before. Filters (LFS)
-//! never run: their files are kept as they lie. What was staged and then
+//! Limits: everything that ran in the slot must be dead before. Filters never
+//! run: their files are kept as they lie, but for LFS, whose work is done here
+//! where the user has a store for it. What was staged and then
 //! removed from the tree is not kept. A commit that the agent itself left
 //! behind (by a reset or an amend) is not looked for. A submodule with a
-//! repository inside keeps the commit that the base names; its files go into a
-//! commit of their own, listed as a stray.
+//! repository inside keeps the commit that the base names; if its files were
+//! changed, they go into a commit of their own, listed as a stray.
 //!
 //! Everything here assumes that the working tree can be hostile.
 
 mod deliver;
 mod history;
+mod lfs;
 mod plain;
 mod stage;
 mod walk;

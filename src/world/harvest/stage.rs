@@ -9,7 +9,7 @@ use std::os::unix::fs::MetadataExt;
 
 use super::plain::shown;
 use super::walk::{Found, Tracked, walk};
-use super::{Desk, HarvestError, ResultMeta, Stray};
+use super::{Desk, HarvestError, ResultMeta, Stray, lfs};
 use crate::domain::attempt::Change;
 use crate::domain::escape::is_hidden;
 use crate::domain::id::Oid;
@@ -42,7 +42,8 @@ pub(super) fn stage(
         |entry| changed.contains(entry.path.as_slice()),
     );
     fs::write(&desk.index, bytes).map_err(HarvestError::io("write", &desk.index))?;
-    let refused = add(desk, &found.changed)?;
+    let plain = lfs::keep(desk, &found.changed)?;
+    let refused = add(desk, &plain)?;
     found.left_out.extend(refused);
     let changes = changes(index, &written(desk)?);
     let tree = if changes.is_empty() { base_tree.clone() } else { write_tree(desk)? };
@@ -201,7 +202,15 @@ pub(super) fn submodules(
     let mut strays = Vec::new();
     let nothing = Tracked { entries: &[], written: (i64::MIN, 0), extra: &BTreeSet::new() };
     for path in std::mem::take(&mut found.populated) {
+        let module = desk.slot.modules.iter().find(|module| module.path == path);
+        if module.is_some_and(|module| module.is_untouched(desk.slot, None)) {
+            continue;
+        }
         let inside = walk(desk, &nothing, &path)?;
+        let kept = Some(inside.changed.as_slice());
+        if module.is_some_and(|module| module.is_untouched(desk.slot, kept)) {
+            continue;
+        }
         let call = desk.git().args(["read-tree", "--empty"]);
         call.run().map_err(|source| desk.failed(source))?;
         found.left_out.extend(add(desk, &inside.changed)?);

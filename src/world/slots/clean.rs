@@ -28,8 +28,8 @@ pub(super) struct Wanted<'a> {
     pub(super) written: (i64, i64),
     /// What else stays.
     pub(super) keep: &'a Keep,
-    /// What a folder is like.
-    pub(super) folder: &'a Traits,
+    /// What a folder is like; `None`: whatever it is like.
+    pub(super) folder: Option<&'a Traits>,
 }
 
 /// What stayed.
@@ -63,6 +63,19 @@ pub(super) fn clean(tree: &Path, wanted: &Wanted<'_>, bin: &mut Bin) -> Result<C
         }
     }
     Ok(walk.cleaned)
+}
+
+/// The paths that differ from what we wrote or are not ours; of a folder that is
+/// not ours only the folder. Nothing is changed.
+pub(super) fn foreign(tree: &Path, wanted: &Wanted<'_>) -> Result<Vec<Vec<u8>>, SlotError> {
+    let mut walk = Walk::new(tree, wanted, None);
+    walk.all()?;
+    let mut foreign = walk.foreign;
+    let gone = walk.cleaned.present.iter().zip(&wanted.index.entries);
+    foreign.extend(gone.filter(|(present, _)| !**present).map(|(_, entry)| entry.path.clone()));
+    foreign.sort_unstable();
+    foreign.dedup();
+    Ok(foreign)
 }
 
 fn parent(path: &[u8]) -> &[u8] {
@@ -150,7 +163,8 @@ impl<'a> Walk<'a> {
     }
 
     fn is_plain(&self, folder: &[u8]) -> bool {
-        Traits::of(&at(self.tree, folder)).is_ok_and(|traits| traits == *self.wanted.folder)
+        let Some(wanted) = self.wanted.folder else { return true };
+        Traits::of(&at(self.tree, folder)).is_ok_and(|traits| traits == *wanted)
     }
 
     fn drop(&mut self, path: Vec<u8>, meta: &Metadata) -> Result<(), SlotError> {

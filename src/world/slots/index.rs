@@ -46,25 +46,22 @@ impl Entry {
         self.mode & 0o170_000 == 0o160_000
     }
 
+    /// Whether this is a file, not a link.
+    pub(crate) fn is_file(&self) -> bool {
+        self.mode & 0o170_000 == 0o100_000
+    }
+
+    /// The size of the file, its low 32 bits.
+    pub(crate) fn size(&self) -> u32 {
+        let [.., size] = self.stat;
+        size
+    }
+
     /// Whether the file is as it was when the index was written at `written`
     /// (seconds and nanoseconds). A file whose time is not older than the index
     /// may have been changed in the same tick and counts as changed.
     pub(crate) fn is_unchanged(&self, file: &Metadata, written: (i64, i64)) -> bool {
-        #[expect(clippy::cast_possible_truncation, reason = "the index keeps the low 32 bits")]
-        #[expect(clippy::cast_sign_loss, reason = "the index keeps the low 32 bits")]
-        let now = [
-            file.ctime() as u32,
-            file.ctime_nsec() as u32,
-            file.mtime() as u32,
-            file.mtime_nsec() as u32,
-            file.dev() as u32,
-            file.ino() as u32,
-            file.uid(),
-            file.gid(),
-            file.size() as u32,
-        ];
-        let [cs, cn, ms, mn, dev, ino, _mode, uid, gid, size] = self.stat;
-        [cs, cn, ms, mn, dev, ino, uid, gid, size] == now
+        self.stat == stat(file, self.mode)
             && (file.mtime(), file.mtime_nsec()) < written
             && (file.ctime(), file.ctime_nsec()) < written
     }
@@ -160,23 +157,35 @@ impl Index {
         out
     }
 
-    /// Takes down that the file of the entry `n` has a new time of change: it was
-    /// moved, and is otherwise as it was.
-    pub(crate) fn moved(&mut self, n: usize, file: &Metadata) {
-        #[expect(clippy::cast_possible_truncation, reason = "the index keeps the low 32 bits")]
-        #[expect(clippy::cast_sign_loss, reason = "the index keeps the low 32 bits")]
-        let changed = [file.ctime() as u32, file.ctime_nsec() as u32];
+    /// Takes down what `lstat` says now of the file of the entry `n`.
+    pub(crate) fn restat(&mut self, n: usize, file: &Metadata) {
         let Some(entry) = self.entries.get_mut(n) else { return };
-        for (word, value) in changed.into_iter().enumerate() {
+        entry.stat = stat(file, entry.mode);
+        for (word, value) in entry.stat.into_iter().enumerate() {
             let at = entry.range.start + 4 * word;
-            if let (Some(known), Some(bytes)) =
-                (entry.stat.get_mut(word), self.bytes.get_mut(at..at + 4))
-            {
-                *known = value;
+            if let Some(bytes) = self.bytes.get_mut(at..at + 4) {
                 bytes.copy_from_slice(&value.to_be_bytes());
             }
         }
     }
+}
+
+/// What an entry of this mode knows of a file.
+fn stat(file: &Metadata, mode: u32) -> [u32; 10] {
+    #[expect(clippy::cast_possible_truncation, reason = "the index keeps the low 32 bits")]
+    #[expect(clippy::cast_sign_loss, reason = "the index keeps the low 32 bits")]
+    [
+        file.ctime() as u32,
+        file.ctime_nsec() as u32,
+        file.mtime() as u32,
+        file.mtime_nsec() as u32,
+        file.dev() as u32,
+        file.ino() as u32,
+        mode,
+        file.uid(),
+        file.gid(),
+        file.size() as u32,
+    ]
 }
 
 /// Puts the right checksum at the end of an index: other programs than git do

@@ -143,7 +143,7 @@ fn drop_if(
 }
 
 /// Where a path of the tree lies.
-pub(super) fn at(tree: &Path, path: &[u8]) -> PathBuf {
+pub(crate) fn at(tree: &Path, path: &[u8]) -> PathBuf {
     tree.join(OsStr::from_bytes(path))
 }
 

@@ -98,6 +98,8 @@ pub(super) fn slot_at(slots: &Slots, base: &Oid, key: &str, name: &str) -> Resul
         snapshot: None,
         home: Arc::clone(&slots.home),
         set_up: None,
+        kept: Vec::new(),
+        modules: Vec::new(),
         berth: None,
     })
 }

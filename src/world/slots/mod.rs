@@ -15,21 +15,25 @@
 //! what it can show to be clean; what is removed is removed by own code, without
 //! following a link and without running git.
 //!
-//! Limits: filters (LFS) do not run, so their files are the pointers as they
-//! are stored. Line endings and modes follow the repository's own
-//! configuration; the user's global one is not read. Submodules' folders are
-//! empty. [`Kind::Linked`] is weaker: its agent can write the user's objects.
+//! Limits: filters do not run. Line endings and modes follow the repository's own
+//! configuration; the user's global one is not read. Submodules and large files
+//! come only by [`Slots::furnish`], from what the user has of them. [`Kind::Linked`] is weaker: its agent can write the user's objects.
 
 mod clean;
+mod copy;
+mod furnish;
 pub mod index;
 mod keep;
 mod layout;
+pub(crate) mod lfs;
 mod linked;
+pub(crate) mod modules;
 mod park;
 mod pool;
 mod private;
 mod ready;
 mod remove;
+mod room;
 mod traits;
 
 use std::path::{Path, PathBuf};
@@ -38,10 +42,14 @@ use std::sync::Arc;
 use super::git::{Git, GitError};
 use crate::domain::id::Oid;
 
+pub use copy::{Copying, leads_out};
+pub use furnish::Furnished;
+pub(crate) use keep::at as keep_at;
 pub use keep::{BadKeep, Keep};
 pub use layout::default_root;
 pub use pool::{Pooling, Returned, is_pooled};
 pub(crate) use private::{Carried, alternates, hollow, list_refs};
+pub use room::free;
 
 /// Where the user's repository is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,6 +104,29 @@ pub enum SlotError {
     /// The slot's folder is gone.
     #[error("the slot's folder is gone: '{}'", .0.display())]
     Gone(PathBuf),
+    /// A submodule's commit that the user does not have.
+    #[error("commit {commit} of the submodule '{path}' is not in this repository")]
+    Submodule {
+        /// Where the submodule is.
+        path: String,
+        /// The commit.
+        commit: Oid,
+    },
+    /// A disk without room for what is to be written.
+    #[error(
+        "{} MB more and {} MB of reserve do not fit: {} MB are free at '{}'",
+        need >> 20, reserve >> 20, free >> 20, path.display()
+    )]
+    NoRoom {
+        /// Where.
+        path: PathBuf,
+        /// The bytes that are to be written.
+        need: u64,
+        /// The bytes that are free.
+        free: u64,
+        /// The bytes that must stay free.
+        reserve: u64,
+    },
     /// A slot that can't be shown to be clean.
     #[error("the slot '{}' can't be used again: {why}", path.display())]
     Unfit {
@@ -177,6 +208,9 @@ pub struct Slot {
     pub(crate) snapshot: Option<Arc<Snapshot>>,
     pub(crate) home: Arc<Home>,
     pub(crate) set_up: Option<ready::SetUp>,
+    /// Build folders that an earlier attempt left.
+    pub(crate) kept: Vec<Vec<u8>>,
+    pub(crate) modules: Vec<modules::Module>,
     pub(crate) berth: Option<Arc<pool::Berth>>,
 }
 

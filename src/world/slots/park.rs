@@ -43,8 +43,8 @@ pub(super) fn park(
         fs::create_dir(folder).map_err(SlotError::io("make", folder))?;
     }
     let folder = Traits::of(&slot.tree).map_err(SlotError::io("read", &slot.tree))?;
-    let wanted =
-        Wanted { index: &index, written: snapshot.written, keep: &pooling.keep, folder: &folder };
+    let (written, keep) = (snapshot.written, &pooling.keep);
+    let wanted = Wanted { index: &index, written, keep, folder: Some(&folder) };
     let cleaned = clean(&old, &wanted, &mut bin)?;
     let kept: Vec<PathBuf> = cleaned.kept.iter().map(|path| at(&old, path)).collect();
     keep::vet(&kept)?;
@@ -104,7 +104,7 @@ fn move_up(
         let path = at(&slot.tree, &entry.path);
         let meta = path.symlink_metadata().map_err(SlotError::io("read", &path))?;
         newest = newest.max((meta.ctime(), meta.ctime_nsec()));
-        index.moved(n, &meta);
+        index.restat(n, &meta);
     }
     private::later(&slot.dir, newest)
 }
@@ -125,7 +125,7 @@ pub(super) fn refresh(slots: &Slots, mut slot: Slot, ready: &Ready) -> Result<Sl
         return Err(unfit(&slot, "folders are made with other permissions now"));
     }
     let keep = &pooling.keep;
-    let wanted = Wanted { index: &index, written: ready.written, keep, folder: &folder };
+    let wanted = Wanted { index: &index, written: ready.written, keep, folder: Some(&folder) };
     let mut bin = Bin::new(&slots.root)?;
     let mut cleaned = clean(&slot.tree, &wanted, &mut bin)?;
     let refs = private::prepare(&slots.home, &slot)?;
@@ -142,6 +142,7 @@ pub(super) fn refresh(slots: &Slots, mut slot: Slot, ready: &Ready) -> Result<Sl
     }
     keep::ignored_only(&slot, &mut cleaned.kept, &mut bin)?;
     let set_up = ready.set_up.clone();
+    slot.kept = cleaned.kept.clone();
     slot.set_up = set_up.filter(|one| one.made.iter().all(|path| cleaned.kept.contains(path)));
     bin.empty()?;
     Ok(slot)

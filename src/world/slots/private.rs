@@ -95,7 +95,7 @@ impl Carried {
 }
 
 /// A value as git's configuration grammar wants it.
-fn quoted(value: &str) -> String {
+pub(super) fn quoted(value: &str) -> String {
     let mut out = String::from("\"");
     for c in value.chars().filter(|c| *c != '\0') {
         match c {

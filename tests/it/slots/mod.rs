@@ -8,6 +8,7 @@
 
 mod content;
 mod fixture;
+mod furnish;
 mod hostile;
 mod life;
 mod traces;
