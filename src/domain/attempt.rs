@@ -43,6 +43,8 @@ pub enum FailureClass {
     WroteReadOnly,
     /// The slot's folder was gone at the harvest.
     SlotGone,
+    /// The slot could not be made ready for builds.
+    Setup,
     /// The results of the dependencies do not merge.
     BaseConflict,
     /// The user's repository was changed while an agent worked that nothing kept
@@ -54,7 +56,7 @@ pub enum FailureClass {
 
 impl FailureClass {
     /// Every class, in the order of the documentation.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Check,
         Self::Exit,
         Self::Signal,
@@ -71,6 +73,7 @@ impl FailureClass {
         Self::OutOfScope,
         Self::WroteReadOnly,
         Self::SlotGone,
+        Self::Setup,
         Self::BaseConflict,
         Self::RepositoryChanged,
         Self::Internal,
@@ -96,6 +99,7 @@ impl FailureClass {
             Self::OutOfScope => "out-of-scope",
             Self::WroteReadOnly => "wrote-read-only",
             Self::SlotGone => "slot-gone",
+            Self::Setup => "setup",
             Self::BaseConflict => "base-conflict",
             Self::RepositoryChanged => "repo-changed",
             Self::Internal => "internal",

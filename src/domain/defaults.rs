@@ -35,6 +35,10 @@ pub const MAX_STEPS: usize = 200;
 pub const TEAM: &str = "default";
 /// Worktrees that wait for further tasks.
 pub const SLOTS_MAX: usize = 8;
+/// The longest a setup may run, in milliseconds.
+pub const SETUP_MS: u64 = 10 * 60_000;
+/// The bytes that must stay free where worktrees are.
+pub const MIN_FREE: u64 = 256 << 20;
 /// The first wait before a retry, in milliseconds; it doubles with each.
 pub const BACKOFF_MS: u64 = 1_000;
 /// The longest wait before a retry, in milliseconds.
@@ -62,6 +66,16 @@ pub const TABLE: &[Default] = &[
         name: "crew.slotsMax",
         value: "8",
         doc: "worktrees that wait for further tasks with their files in place",
+    },
+    Default {
+        name: "crew.setupTimeout",
+        value: "10m",
+        doc: "the longest that the setup of a worktree may run",
+    },
+    Default {
+        name: "crew.minFree",
+        value: "256 MB",
+        doc: "what must stay free on the disk of the worktrees",
     },
     Default {
         name: "backoff",
@@ -102,6 +116,8 @@ mod tests {
         assert_eq!(span_ms(value("backoff")), Ok(BACKOFF_MS));
         assert_eq!(value("crew.slotsMax"), SLOTS_MAX.to_string());
         assert_eq!(span_ms(value("backoff of a limit")), Ok(LATER_MS));
+        assert_eq!(span_ms(value("crew.setupTimeout")), Ok(SETUP_MS));
+        assert_eq!(value("crew.minFree"), format!("{} MB", MIN_FREE >> 20));
         assert_eq!(value("prompt budget"), format!("{} KiB", PROMPT_BUDGET >> 10));
         assert_eq!(value("reserve"), format!("{} MiB", RESERVE >> 20));
     }

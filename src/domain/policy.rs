@@ -11,6 +11,7 @@
 //! wall-limit         yes     backoff    -                     fail
 //! idle-limit         yes     backoff    -                     fail
 //! slot-gone          yes     backoff    -                     fail
+//! setup              yes     backoff    -                     fail
 //! internal           yes     backoff    -                     fail
 //! rate-limit    *    yes     later      -                     fail
 //! overloaded    *    yes     later      -                     fail
@@ -161,6 +162,7 @@ pub fn again(class: FailureClass) -> Again {
         | C::WallLimit
         | C::IdleLimit
         | C::SlotGone
+        | C::Setup
         | C::Internal
         | C::Context
         | C::Crash => Again::Backoff,
@@ -191,6 +193,7 @@ pub fn moves_on(class: FailureClass) -> bool {
         | C::OutOfScope
         | C::WroteReadOnly
         | C::SlotGone
+        | C::Setup
         | C::BaseConflict
         | C::RepositoryChanged
         | C::Internal => false,

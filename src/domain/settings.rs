@@ -121,6 +121,38 @@ pub const TABLE: &[Setting] = &[
               ignores it. The next agent trusts what the last one left there",
     },
     Setting {
+        key: "crew.copy",
+        values: "patterns as in a `.gitignore`, divided by commas or spaces; several values add up",
+        default: "nothing but what the checkout's `.worktreeinclude` names",
+        doc: "ignored files of your checkout that each worktree gets a copy of",
+    },
+    Setting {
+        key: "crew.setup",
+        values: "a command line, for `sh -c`",
+        default: "none",
+        doc: "makes a worktree ready for builds, before the agent starts and as the agent would \
+              run it; not again where what it made was kept (`crew.keep`)",
+    },
+    Setting {
+        key: "crew.setupKey",
+        values: "files or folders, divided by commas or spaces; several values add up",
+        default: "none",
+        doc: "what the setup depends on: when one of them changes it runs again",
+    },
+    Setting {
+        key: "crew.setupTimeout",
+        values: "a number of seconds",
+        default: "`600`",
+        doc: "the longest a setup may run",
+    },
+    Setting {
+        key: "crew.minFree",
+        values: "a number of megabytes",
+        default: "`256`",
+        doc: "what must stay free on the disk of the worktrees; with less no run begins and \
+              nothing is copied",
+    },
+    Setting {
         key: "crew.grace",
         values: "a number of seconds",
         default: "`10`",
@@ -146,6 +178,8 @@ mod tests {
         assert_eq!(default("crew.team"), format!("`{}`", defaults::TEAM));
         assert_eq!(default("crew.grace"), format!("`{}`", defaults::GRACE_MS / 1000));
         assert_eq!(default("crew.slotsMax"), format!("`{}`", defaults::SLOTS_MAX));
+        assert_eq!(default("crew.setupTimeout"), format!("`{}`", defaults::SETUP_MS / 1000));
+        assert_eq!(default("crew.minFree"), format!("`{}`", defaults::MIN_FREE >> 20));
     }
 
     #[test]

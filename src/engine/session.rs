@@ -117,6 +117,7 @@ pub struct Prepared {
 pub fn prepare(place: &Place, wish: &Wish) -> Result<Prepared, SessionError> {
     place.incoming.depth().map_err(PlaceError::from)?;
     check_goal(&wish.goal)?;
+    place.check_room()?;
     let base = match &wish.from {
         Some(revision) => place.store.resolve(revision)?,
         None => place.store.head()?.commit,
@@ -222,6 +223,7 @@ fn shop(
         run: run.clone(),
         plan,
         slots: place.slots()?,
+        provision: place.provision()?,
         checkouts: place.checkouts()?,
         supervisor: Supervisor::default(),
         incoming: place.incoming.clone(),

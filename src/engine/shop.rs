@@ -23,6 +23,7 @@ use crate::world::random::Random;
 use crate::world::slots::Slots;
 
 use super::confinement::Confinement;
+use super::provision::Provision;
 
 /// Everything that the work on one run needs.
 pub struct Shop {
@@ -36,6 +37,8 @@ pub struct Shop {
     pub plan: Plan,
     /// Where agents work.
     pub slots: Slots,
+    /// What each slot gets beside its files.
+    pub provision: Provision,
     /// Where results are checked.
     pub checkouts: Slots,
     /// Starts and watches programs.

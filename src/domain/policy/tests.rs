@@ -55,6 +55,7 @@ fn the_table() {
     out-of-scope     retry in 0 | retry in 0 | needs attention | fail
     wrote-read-only  retry in 0 | retry in 0 | needs attention | fail
     slot-gone        retry in 1000 | retry in 2000 | retry in 2000 | fail
+    setup            retry in 1000 | retry in 2000 | retry in 2000 | fail
     base-conflict    needs attention | needs attention | needs attention | needs attention
     repo-changed     needs attention | needs attention | needs attention | needs attention
     internal         retry in 1000 | retry in 2000 | retry in 2000 | fail

@@ -76,6 +76,13 @@ pub async fn launch(
             return ended(job, failed(FailureClass::Internal, why), halted, None);
         }
     };
+    let which = (&job.task, job.attempt);
+    let slot = match slots::ready(&shop, slot, &spec, which, stop.clone()).await {
+        Ok(slot) => slot,
+        Err(unready) => {
+            return ended(job, failed(FailureClass::Setup, unready.why), unready.halted, None);
+        }
+    };
     let report = match shop.supervisor.run(spec, stop).await {
         Ok(report) => report,
         Err(error) => {

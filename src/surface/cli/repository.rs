@@ -196,8 +196,9 @@ impl Repository {
             bytes.extend(self.store.file(&tip, &path)?.unwrap_or_default());
             Ok(true)
         };
-        take("out")?;
-        take("err")?;
+        for name in ["setup-out", "setup-err", "out", "err"] {
+            take(name)?;
+        }
         for number in 1.. {
             let streams = ["out", "err"].map(|stream| format!("check-{number}-{stream}"));
             if !all.iter().any(|path| streams.iter().any(|name| path.ends_with(name.as_str()))) {

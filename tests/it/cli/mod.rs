@@ -18,5 +18,6 @@ mod places;
 mod processes;
 mod run;
 mod sandbox;
+mod setup;
 mod story;
 mod trust;
