@@ -30,7 +30,7 @@ pub const KEYS: &[Key] = &[
     Key::honoured("disallowedTools", "comma list taken away from 'tools'"),
     Key::honoured(
         "agent",
-        "programs that can play it, the first available one is used: 'sh' or a name from crew.agent.<name>.command",
+        "programs that can play it: the first available one does, the others go on where it can't; 'sh', an installed one, or a name from crew.agent.<name>",
     ),
     Key::honoured("disabled", "true: a team that names it cannot run"),
     Key::honoured("triggers", "routing words, shown by 'show'"),
@@ -61,7 +61,7 @@ pub const KEYS: &[Key] = &[
     Key::no_effect("scratchpad", "use 'output:' and $TMPDIR"),
 ];
 
-const MODEL: &str = "choose it in the command line of crew.agent.<name>.command";
+const MODEL: &str = "choose it in crew.agent.<name>.args or .command";
 const PROGRAM: &str = "the agent's own program decides";
 
 /// The tools that make a persona a writing one.
@@ -197,7 +197,7 @@ mod tests {
     #[test]
     fn foreign_keys_are_named_and_unknown_ones_refused() {
         let warned = persona("model: big\nmaxTurns: 3").warnings;
-        insta::assert_snapshot!(warned[0], @"a.md:2: warning: key 'model' is accepted for compatibility, has no effect: choose it in the command line of crew.agent.<name>.command");
+        insta::assert_snapshot!(warned[0], @"a.md:2: warning: key 'model' is accepted for compatibility, has no effect: choose it in crew.agent.<name>.args or .command");
         assert_eq!(warned[1].line, 3);
         let refused = parse("a.md", "a", "---\ntols: read\n---\nx").unwrap_err();
         insta::assert_snapshot!(refused[0], @"a.md:2: error: unknown key 'tols'; did you mean 'tools'?");

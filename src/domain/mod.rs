@@ -5,8 +5,10 @@
 //! in the program, in a model checker and in a property test.
 
 pub mod account;
+pub mod activity;
 pub mod agent_file;
 pub mod attempt;
+pub mod classify;
 pub mod decide;
 pub mod defaults;
 pub mod diagnostic;

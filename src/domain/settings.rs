@@ -35,9 +35,22 @@ pub const TABLE: &[Setting] = &[
               last argument the path of a file that holds it",
     },
     Setting {
+        key: "crew.agent.<name>.adapter",
+        values: "`claude`, `codex`, `pi` or `opencode`",
+        default: "no such agent",
+        doc: "makes an installed program the agent `<name>`, to be called with arguments of its own",
+    },
+    Setting {
+        key: "crew.agent.<name>.args",
+        values: "words, divided by blanks",
+        default: "none",
+        doc: "more arguments for an installed program, for example `--model sonnet`; `<name>` is an \
+              agent with an adapter, or the program itself",
+    },
+    Setting {
         key: "crew.defaultAgent",
         values: "names of agents, best first",
-        default: "the first configured agent, by name",
+        default: "the first configured agent, by name; else the first installed one",
         doc: "the agent of the tasks for which no flag, role, step, persona or team names one",
     },
     Setting {

@@ -15,6 +15,7 @@ pub mod driver;
 pub mod io;
 pub mod judge;
 pub mod place;
+mod players;
 pub mod provision;
 pub mod recovery;
 pub mod sandbox;

@@ -1,7 +1,6 @@
 //! Where everything is: the repository, the settings, the folders, this
 //! process's name. Opened once by each command.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,12 +8,10 @@ use std::sync::Arc;
 use crate::domain::defaults;
 use crate::domain::id::{Oid, RunId};
 use crate::domain::lease::{Facts, Life};
-use crate::domain::plan::Programs;
 use crate::domain::run::Run;
 use crate::store::holder::{self, Holder, Liveness};
 use crate::store::ledger::Ledger;
 use crate::store::{Chains, Durability, GitStore, Options, Person, StoreError};
-use crate::world::agents::{Agent, PromptBy};
 use crate::world::clock::{self, Clock, SystemClock};
 use crate::world::environment::{DepthError, Incoming};
 use crate::world::git::Git;
@@ -113,7 +110,12 @@ impl Place {
         self.settings.iter().rev().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
     }
 
-    fn one_of(&self, key: &str, all: &[&str], default: &str) -> Result<String, PlaceError> {
+    pub(super) fn one_of(
+        &self,
+        key: &str,
+        all: &[&str],
+        default: &str,
+    ) -> Result<String, PlaceError> {
         let value = self.setting(key).unwrap_or(default);
         if all.contains(&value) {
             return Ok(value.to_owned());
@@ -122,47 +124,6 @@ impl Place {
             key: key.to_owned(),
             value: value.to_owned(),
             why: format!("it may be {}", all.join(" or ")),
-        })
-    }
-
-    /// The agents that are configured, by name, and the embedded one.
-    ///
-    /// # Errors
-    /// A setting that means nothing.
-    pub fn agents(&self) -> Result<BTreeMap<String, Agent>, PlaceError> {
-        let mut agents = BTreeMap::from([("sh".to_owned(), Agent::Sh)]);
-        for (key, line) in &self.settings {
-            let name = key.strip_prefix("crew.agent.").and_then(|k| k.strip_suffix(".command"));
-            let Some(name) = name else { continue };
-            let key = format!("crew.agent.{name}.prompt");
-            let all = PromptBy::ALL.map(PromptBy::word);
-            let by = self.one_of(&key, &all, PromptBy::Stdin.word())?;
-            let prompt = PromptBy::parse(&by).unwrap_or(PromptBy::Stdin);
-            agents.insert(name.to_owned(), Agent::Command { line: line.clone(), prompt });
-        }
-        Ok(agents)
-    }
-
-    /// What is known about programs when a plan is made.
-    ///
-    /// # Errors
-    /// As [`Place::agents`].
-    pub fn programs(&self, flag: Option<&str>) -> Result<Programs, PlaceError> {
-        let list = |text: &str| -> Vec<String> {
-            text.split(',').map(|word| word.trim().to_owned()).filter(|w| !w.is_empty()).collect()
-        };
-        let roles = self
-            .settings
-            .iter()
-            .filter_map(|(key, value)| Some((key.strip_prefix("crew.role.")?, value)))
-            .map(|(role, value)| (role.trim_end_matches(".agent").to_owned(), list(value)))
-            .collect();
-        Ok(Programs {
-            flag: flag.map(list).unwrap_or_default(),
-            roles,
-            default: self.setting("crew.defaultagent").map(list).unwrap_or_default(),
-            available: self.agents()?.into_keys().filter(|name| name != "sh").collect(),
-            known: Vec::new(),
         })
     }
 

@@ -31,6 +31,66 @@ pub struct Program {
     pub command: Option<String>,
     /// How it gets its prompt.
     pub prompt: Option<&'static str>,
+    /// What is known of it, if git-crew knows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub known: Option<Known>,
+}
+
+/// A program that git-crew knows how to talk to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Known {
+    /// The name of its row.
+    pub adapter: &'static str,
+    /// Where it is; `None` when it is not installed.
+    pub installed: Option<String>,
+    /// The version that is known to work.
+    pub tried: &'static str,
+    /// The command that installs it.
+    pub install: &'static str,
+    /// The command by which a person logs in.
+    pub login: &'static str,
+    /// The words of a call.
+    pub call: String,
+    /// The flags among them without which it edits nothing.
+    pub edits: &'static [&'static str],
+    /// How it goes on with a session.
+    pub resume: Option<String>,
+    /// Variables that are set for it.
+    pub sets: Vec<String>,
+    /// Your variables that it sees and that hold secrets.
+    pub secrets: &'static [&'static str],
+    /// Other variables of yours that it sees.
+    pub names: &'static [&'static str],
+    /// Where it keeps its state.
+    pub state: Vec<String>,
+}
+
+impl Known {
+    /// Everything that is known, a line for each.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Text {
+        let words = |all: &[&str]| if all.is_empty() { "none".to_owned() } else { all.join(" ") };
+        let many = |all: &[String]| if all.is_empty() { "none".to_owned() } else { all.join(", ") };
+        let missing = format!("no: {}", self.install);
+        let rows = [
+            ("agent", name.to_owned()),
+            ("installed", self.installed.clone().unwrap_or(missing)),
+            ("known to work", format!("{} {}", self.adapter, self.tried)),
+            ("login", self.login.to_owned()),
+            ("call", self.call.clone()),
+            ("needed to edit", words(self.edits)),
+            ("prompt", "standard input".to_owned()),
+            ("goes on by", self.resume.clone().unwrap_or_else(|| "never".to_owned())),
+            ("sets", many(&self.sets)),
+            ("sees (secret)", words(self.secrets)),
+            ("sees", words(self.names)),
+            ("state", many(&self.state)),
+        ];
+        let row = |(what, value): (&str, String)| {
+            vec![Line::new().with(Label::Dim, what), Line::plain(&value)]
+        };
+        table(rows.into_iter().map(row).collect())
+    }
 }
 
 /// A listing.
@@ -73,11 +133,17 @@ fn row(item: &Item) -> Vec<Line> {
 }
 
 fn program(program: &Program) -> Vec<Line> {
-    let (what, how) = match &program.command {
-        Some(command) => {
+    let (what, how) = match (&program.command, &program.known) {
+        (_, Some(known)) => match &known.installed {
+            Some(path) => (path.clone(), "installed".to_owned()),
+            None => (known.install.to_owned(), "not installed".to_owned()),
+        },
+        (Some(command), None) => {
             (command.clone(), format!("prompt by {}", program.prompt.unwrap_or("stdin")))
         }
-        None => ("runs the last 'sh' block of a task's text".to_owned(), "embedded".to_owned()),
+        (None, None) => {
+            ("runs the last 'sh' block of a task's text".to_owned(), "embedded".to_owned())
+        }
     };
     vec![
         Line::new().with(Label::Id, &program.name),
@@ -103,6 +169,7 @@ mod tests {
             name: name.into(),
             command: command.map(str::to_owned),
             prompt: command.map(|_| "file"),
+            known: None,
         };
         let programs = Some(vec![program("sh", None), program("x", Some("x -p"))]);
         let shown = Catalogue { files: vec![item], programs }.text().to_plain();

@@ -107,7 +107,7 @@ fn set_up(shop: &Shop, run: &Run, job: &Job) -> Result<(Slot, Spec, Guard), Stri
         .get(&job.agent)
         .ok_or_else(|| format!("agent '{}' is not configured here", job.agent))?;
     let file = slot.inbox.join("prompt.md");
-    let telling = Telling { packet: &packet, text: &planned.text, file: &file };
+    let telling = Telling { packet: &packet, text: &planned.text, file: &file, session: None };
     let invocation = agent.invocation(&telling).map_err(|error| line(&error))?;
     let setting = Setting {
         task: &job.task,

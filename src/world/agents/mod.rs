@@ -1,15 +1,26 @@
 //! The programs that play roles: from a prompt to a command line.
 //!
-//! To add an agent: a file beside [`shell`] with its [`Invocation`], a variant
-//! of [`Agent`] and a row in [`Agent::invocation`].
+//! To add an agent with events of its own: a file beside [`claude`] that reads
+//! them and a row in [`table`].
 
+mod claude;
+mod codex;
 mod command;
+mod lines;
+mod loose;
+mod opencode;
+mod pi;
 mod shell;
+mod stream;
+pub mod table;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 use super::process::Stdin;
+
+pub use self::stream::{Finding, Stream};
+pub use self::table::Adapter;
 
 /// What an agent is told.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +31,8 @@ pub struct Telling<'a> {
     pub text: &'a str,
     /// A file that holds the packet.
     pub file: &'a Path,
+    /// The session that it goes on with, as [`Adapter::session`] names it.
+    pub session: Option<&'a OsStr>,
 }
 
 /// How an agent is started.
@@ -39,6 +52,9 @@ pub enum AgentError {
     /// The embedded agent has nothing to run.
     #[error("the task's text has no 'sh' block for the agent 'sh' to run")]
     NoBlock,
+    /// No program takes such an argument.
+    #[error("a prompt of {0} bytes is no argument: set the agent's 'prompt' to 'stdin' or 'file'")]
+    TooLong(usize),
 }
 
 /// How a configured agent gets its prompt.
@@ -85,6 +101,13 @@ pub enum Agent {
         /// How it gets its prompt.
         prompt: PromptBy,
     },
+    /// A program that git-crew knows.
+    Known {
+        /// Its row.
+        adapter: &'static Adapter,
+        /// `crew.agent.<name>.args`: more words for its call.
+        args: Vec<String>,
+    },
 }
 
 impl Agent {
@@ -98,6 +121,7 @@ impl Agent {
                 let first = line.split_whitespace().next().unwrap_or_default();
                 first.rsplit('/').next().unwrap_or(first)
             }
+            Self::Known { adapter, .. } => adapter.program,
         }
     }
 
@@ -108,7 +132,21 @@ impl Agent {
     pub fn invocation(&self, telling: &Telling<'_>) -> Result<Invocation, AgentError> {
         match self {
             Self::Sh => shell::invocation(telling),
-            Self::Command { line, prompt } => Ok(command::invocation(line, *prompt, telling)),
+            Self::Command { line, prompt } => command::invocation(line, *prompt, telling),
+            Self::Known { adapter, args } => Ok(Invocation {
+                program: adapter.program.into(),
+                args: adapter.args(args, telling.session),
+                stdin: Stdin::Bytes(telling.packet.as_bytes().to_vec()),
+            }),
+        }
+    }
+
+    /// Its row, if it is a program that git-crew knows.
+    #[must_use]
+    pub fn adapter(&self) -> Option<&'static Adapter> {
+        match self {
+            Self::Known { adapter, .. } => Some(adapter),
+            Self::Sh | Self::Command { .. } => None,
         }
     }
 }

@@ -1,6 +1,8 @@
 //! `git crew teams`, `workflows` and `agents`: what there is to choose from, and
 //! whether a file of yours is right. One shape for the three.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
@@ -16,9 +18,9 @@ use crate::surface::cli::complete::Names;
 use crate::surface::cli::ctx::Ctx;
 use crate::surface::exit::Exit;
 use crate::surface::fault::Fault;
-use crate::view::catalogue::{Catalogue, Item, Program};
+use crate::view::catalogue::{Catalogue, Item, Known, Program};
 use crate::view::text::{Label, Line, Text};
-use crate::world::agents::Agent;
+use crate::world::agents::{Adapter, Agent, table};
 use crate::world::environment::Incoming;
 use crate::world::library::{self, Found, Library, LibraryError, Listed};
 
@@ -96,20 +98,59 @@ impl Around {
         }
     }
 
-    /// The programs that are configured, for agents.
+    /// The programs that are configured or installed, and those that could be.
     fn programs(&self, kind: Kind) -> Result<Option<Vec<Program>>, Fault> {
         if kind != Kind::Agent {
             return Ok(None);
         }
-        let embedded = || vec![Program { name: "sh".into(), command: None, prompt: None }];
-        let Some(place) = &self.place else { return Ok(Some(embedded())) };
+        let incoming = Incoming::read();
+        let mut agents = match &self.place {
+            Some(place) => place.agents()?,
+            None => BTreeMap::from([("sh".to_owned(), Agent::Sh)]),
+        };
+        for adapter in table::ALL {
+            let bare = || Agent::Known { adapter, args: Vec::new() };
+            agents.entry(adapter.name.to_owned()).or_insert_with(bare);
+        }
         let program = |(name, agent)| match agent {
-            Agent::Sh => Program { name, command: None, prompt: None },
+            Agent::Sh => Program { name, command: None, prompt: None, known: None },
             Agent::Command { line, prompt } => {
-                Program { name, command: Some(line), prompt: Some(prompt.word()) }
+                Program { name, command: Some(line), prompt: Some(prompt.word()), known: None }
+            }
+            Agent::Known { adapter, args } => {
+                let known = Some(known(adapter, &args, &incoming));
+                Program { name, command: None, prompt: Some("stdin"), known }
             }
         };
-        Ok(Some(place.agents()?.into_iter().map(program).collect()))
+        Ok(Some(agents.into_iter().map(program).collect()))
+    }
+}
+
+/// A row of the table of programs, for people.
+fn known(adapter: &Adapter, args: &[String], incoming: &Incoming) -> Known {
+    let words = |args: Vec<OsString>| {
+        let words = std::iter::once(adapter.program.to_owned());
+        let more = args.into_iter().map(|word| word.to_string_lossy().into_owned());
+        words.chain(more).collect::<Vec<_>>().join(" ")
+    };
+    let path = adapter.installed(incoming.get("PATH"));
+    Known {
+        adapter: adapter.name,
+        installed: path.map(|path| path.display().to_string()),
+        tried: adapter.tried,
+        install: adapter.install,
+        login: adapter.login,
+        call: words(adapter.args(args, None)),
+        edits: adapter.edits,
+        resume: adapter.resume.map(|_| words(adapter.args(args, Some("SESSION".as_ref())))),
+        sets: adapter.sets.iter().map(|(name, value)| format!("{name}={value}")).collect(),
+        secrets: adapter.secrets,
+        names: adapter.names,
+        state: adapter
+            .state
+            .iter()
+            .map(|folder| format!("{} (else ~/{})", folder.variable, folder.default))
+            .collect(),
     }
 }
 
@@ -210,6 +251,9 @@ fn program(
     };
     if ctx.global.json {
         return ctx.out.json("program", program).map(|()| Exit::Ok);
+    }
+    if let Some(known) = &program.known {
+        return ctx.out.text(&known.text(&program.name)).map(|()| Exit::Ok);
     }
     let catalogue = Catalogue { files: Vec::new(), programs: Some(vec![program]) };
     ctx.out.text(&catalogue.text()).map(|()| Exit::Ok)
