@@ -86,6 +86,9 @@ pub struct Briefing<'a> {
     pub results: &'a [Handed],
     /// The failure of the last attempt, if there was one.
     pub feedback: Option<&'a Feedback>,
+    /// The agent goes on with its earlier session; this commit holds what it did
+    /// then, or is where it began.
+    pub resumed: Option<&'a Oid>,
     /// A fresh random mark.
     pub mark: &'a Mark,
     /// The most bytes of foreign text; [`super::defaults::PROMPT_BUDGET`].
@@ -126,6 +129,9 @@ pub fn build(briefing: Briefing<'_>) -> Packet {
             .map(|(handed, words)| result(handed, words, briefing.mark))
             .collect();
         section(&mut text, "Results of the tasks before", &parts.join("\n\n"));
+    }
+    if let Some(work) = briefing.resumed {
+        section(&mut text, "Your earlier session", &resumed(&briefing, work));
     }
     if let Some(feedback) = briefing.feedback {
         let output = foreign.output.as_deref().unwrap_or_default();
@@ -183,6 +189,20 @@ fn result(handed: &Handed, words: &str, mark: &Mark) -> String {
         lines.push(fenced(words, mark));
     }
     lines.join("\n")
+}
+
+/// An agent that goes on remembers a folder that is not there any more.
+fn resumed(briefing: &Briefing<'_>, work: &Oid) -> String {
+    let mut text =
+        "You go on with your earlier session. The current folder is a new one at the commit \
+                    named below: nothing that you changed before is in it."
+            .to_owned();
+    if work != briefing.base {
+        text.push_str(&format!(
+            " Your earlier work is commit {work}; `git restore --source={work} .` brings it back."
+        ));
+    }
+    text
 }
 
 fn failure(feedback: &Feedback, output: &str, mark: &Mark) -> String {

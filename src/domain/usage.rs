@@ -35,6 +35,21 @@ impl Usage {
         }
     }
 
+    /// What is left when this much was counted before.
+    #[must_use]
+    pub fn less(self, before: Self) -> Self {
+        let cost_micro = match (self.cost_micro, before.cost_micro) {
+            (Some(all), Some(before)) => Some(all.saturating_sub(before)),
+            (cost, _) => cost,
+        };
+        Self {
+            input: self.input.saturating_sub(before.input),
+            output: self.output.saturating_sub(before.output),
+            cached: self.cached.saturating_sub(before.cached),
+            cost_micro,
+        }
+    }
+
     /// Whether no token was counted.
     #[must_use]
     pub fn is_nothing(&self) -> bool {
@@ -129,5 +144,6 @@ mod tests {
         let most = Usage { input: u64::MAX, ..used(0, Some(u64::MAX)) };
         assert_eq!(most.plus(most), Usage { output: 2, ..most });
         assert_eq!(Spent::of([Some(most), Some(most)]).usage.input, u64::MAX);
+        assert_eq!(used(5, None).less(used(7, Some(1))), Usage::default());
     }
 }

@@ -71,8 +71,9 @@ pub fn subject(event: &Event) -> String {
         EventKind::LeaseGranted { token, grant, because } => granted(*token, grant, *because),
         EventKind::LeaseReleased => released(event.token, &event.by),
         EventKind::RunPlanned { outline } => planned(outline),
-        EventKind::AttemptStarted { task, attempt, agent, .. } => {
-            about(task, &format!("attempt {attempt} started on {}", escaped(agent)))
+        EventKind::AttemptStarted { task, attempt, agent, resumes, .. } => {
+            let same = if resumes.is_some() { ", same session" } else { "" };
+            about(task, &format!("attempt {attempt} started on {}{same}", escaped(agent)))
         }
         EventKind::AttemptEnded { task, attempt, ending, work, .. } => {
             attempt_ended(task, *attempt, ending, work)

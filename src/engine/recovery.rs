@@ -2,6 +2,7 @@
 //! processes are ended, its work is harvested, its attempts are closed as
 //! interrupted. Nothing is moved back and nothing finished is run again.
 
+use crate::domain::account::Account;
 use crate::domain::attempt::{Ending, Output, Work};
 use crate::domain::event::{Event, EventKind};
 use crate::domain::id::{Oid, TaskId};
@@ -10,11 +11,12 @@ use crate::store::ledger::{Files, Ledger};
 use crate::store::runs::LedgerError;
 use crate::store::{RefName, StoreError};
 use crate::world::harvest::harvest;
+use crate::world::live;
 use crate::world::process::sweep_marked;
 use crate::world::slots::SlotError;
 
 use super::shop::Shop;
-use super::worker::{adopt, healed, passed, pin_strays, point};
+use super::worker::{adopt, healed, keep_session, passed, pin_strays, point};
 
 /// An attempt that nobody looks after any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,7 +69,8 @@ pub fn recover(
         let killed = sweep_marked(&orphan.mark).map(|swept| swept.killed).unwrap_or_default();
         let work = salvage(shop, orphan).map_err(LedgerError::Store)?;
         passed("recovery.salvaged").map_err(LedgerError::Store)?;
-        let output = Output { leaked: killed.into_iter().take(20).collect(), ..Output::default() };
+        let leaked = killed.into_iter().take(20).collect();
+        let output = Output { leaked, account: last_told(shop, orphan), ..Output::default() };
         let ended = EventKind::AttemptEnded {
             task: orphan.task.clone(),
             attempt: orphan.attempt,
@@ -79,6 +82,16 @@ pub fn recover(
         ledger.written().iter().for_each(&mut *told);
     }
     Ok(orphans.len())
+}
+
+/// What an orphan's agent had told of itself: nobody read the end of its stream.
+fn last_told(shop: &Shop, orphan: &Orphan) -> Account {
+    let path = live::path(&shop.live, &orphan.task, orphan.attempt);
+    let account = live::read(&path).map(|(activity, _)| activity.account).unwrap_or_default();
+    // It would be taken for one that still runs.
+    let _ = std::fs::remove_file(path);
+    keep_session(shop, &orphan.task, &orphan.agent, &account);
+    account
 }
 
 /// What is left of an orphan's work: its slot's content, or what the dead

@@ -230,6 +230,7 @@ fn shop(
         env_names: place.env_names(),
         confinement: Confinement::read(place)?,
         agents: place.agents()?,
+        versions: std::sync::Mutex::default(),
         user: place.user(),
         live: place.live(&run.id),
         grace: place.grace()?,

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -51,6 +51,8 @@ pub struct Shop {
     pub confinement: Confinement,
     /// The agents, by name.
     pub agents: BTreeMap<String, Agent>,
+    /// The versions of the programs that were asked.
+    pub versions: Mutex<BTreeMap<&'static str, Option<String>>>,
     /// The user, as committer of results.
     pub user: Person,
     /// The folder of live output, for other processes.

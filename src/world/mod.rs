@@ -9,6 +9,7 @@ pub mod files;
 pub mod git;
 pub mod harvest;
 pub mod library;
+pub mod live;
 pub mod process;
 pub mod random;
 pub mod shipped;

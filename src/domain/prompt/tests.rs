@@ -55,9 +55,29 @@ fn packet(
         base: &"ab".repeat(20).parse().expect("an object id"),
         results,
         feedback,
+        resumed: None,
         mark: &mark(),
         budget,
     })
+}
+
+#[test]
+fn whoever_goes_on_is_told_that_the_folder_is_new() {
+    let (task, mark) = (task(), mark());
+    let id = |digits: &str| digits.repeat(20).parse::<Oid>().expect("an object id");
+    let (run, base, work) = ("7kq2-door".parse().expect("an id"), id("ab"), id("cd"));
+    let told = |resumed| {
+        let (goal, results, feedback) = ("a door", &[][..], None);
+        let (run, base, mark) = (&run, &base, &mark);
+        let (task, attempt, budget) = (&task, 2, 1000);
+        build(Briefing { run, goal, task, attempt, base, results, feedback, resumed, mark, budget })
+            .text
+    };
+    let text = told(Some(&work));
+    assert!(text.contains("# Your earlier session\n\nYou go on with"), "{text}");
+    assert!(text.contains(&format!("`git restore --source={work} .`")), "{text}");
+    assert!(!told(Some(&base)).contains("git restore"), "there was no work");
+    assert!(!told(None).contains("earlier session"));
 }
 
 #[test]

@@ -13,17 +13,19 @@ use crate::domain::attempt::{Ending, FailureClass, Output, Work};
 use crate::domain::id::{Oid, TaskId};
 use crate::domain::plan::PlannedTask;
 use crate::domain::run::Run;
-use crate::domain::scope::Scope;
 use crate::store::RefName;
 use crate::world::agents::Telling;
-use crate::world::harvest::{Harvest, HarvestError, harvest};
-use crate::world::process::{End, Limits, OutputSpec, Report, Spec, Stop, StopRequest};
+use crate::world::harvest::{HarvestError, harvest};
+use crate::world::live;
+use crate::world::process::{Limits, OutputSpec, Report, Spec, Stop, StopRequest};
 use crate::world::slots::Slot;
 
 use super::super::confinement::Guard;
 use super::super::io::{Files, Input};
+use super::ending::{bounded, failed, judge};
+use super::heard::{Known, Told};
 use super::setting::Setting;
-use super::{Shop, blocking, folder, healed, keep, line, roomy, slots};
+use super::{Shop, blocking, folder, healed, keep, line, roomy, sessions, slots};
 
 /// How many first and last bytes of each stream are kept.
 const KEPT: usize = 4 << 20;
@@ -37,6 +39,7 @@ struct Job {
     base: Oid,
     slot: String,
     mark: String,
+    resumes: Option<String>,
 }
 
 /// Runs an attempt that is announced.
@@ -57,6 +60,7 @@ pub async fn launch(
         base: open.base.clone(),
         slot: open.slot.clone(),
         mark: open.mark.clone(),
+        resumes: open.resumes.clone(),
     };
     let made = {
         // Never closed; without leave it would be filled all the same.
@@ -68,7 +72,7 @@ pub async fn launch(
         let (shop, run, job) = (Arc::clone(&shop), run.clone(), job.clone());
         blocking(move || set_up(&shop, &run, &job)).await
     };
-    let (slot, spec, guard) = match made {
+    let (slot, spec, around) = match made {
         Ok(made) => made,
         Err(why) => {
             // A full disk stops the run: the attempt is not to blame.
@@ -83,7 +87,11 @@ pub async fn launch(
             return ended(job, failed(FailureClass::Setup, unready.why), unready.halted, None);
         }
     };
-    let report = match shop.supervisor.run(spec, stop).await {
+    let listener = around.known.as_ref().map(Known::listener);
+    let telling = around.known.as_ref().map(Known::tell);
+    let report = shop.supervisor.run_heard(spec, stop, listener).await;
+    drop(telling);
+    let report = match report {
         Ok(report) => report,
         Err(error) => {
             return ended(job, failed(FailureClass::Internal, line(&error)), false, None);
@@ -92,11 +100,22 @@ pub async fn launch(
     if let Err(error) = keep::passed("launch.ended") {
         return ended(job, failed(FailureClass::Internal, line(&error)), false, None);
     }
-    blocking(move || close(&shop, job, (slot, &guard), &report)).await
+    blocking(move || {
+        let Around { guard, known } = around;
+        let told = known.map(|known| known.conclude(&shop, &run, &job.task));
+        close(&shop, job, (slot, &guard), (&report, told))
+    })
+    .await
+}
+
+/// What is round an agent while it runs.
+struct Around {
+    guard: Guard,
+    known: Option<Known>,
 }
 
 /// The slot with everything in it, and what to run.
-fn set_up(shop: &Shop, run: &Run, job: &Job) -> Result<(Slot, Spec, Guard), String> {
+fn set_up(shop: &Shop, run: &Run, job: &Job) -> Result<(Slot, Spec, Around), String> {
     let planned = shop.plan.task(&job.task).ok_or("no such task in the plan")?;
     let make = || shop.slots.take(&job.base, &job.slot);
     let slot = healed(shop, make).map_err(|error| line(&error))?;
@@ -106,19 +125,34 @@ fn set_up(shop: &Shop, run: &Run, job: &Job) -> Result<(Slot, Spec, Guard), Stri
         .agents
         .get(&job.agent)
         .ok_or_else(|| format!("agent '{}' is not configured here", job.agent))?;
-    let file = slot.inbox.join("prompt.md");
-    let telling = Telling { packet: &packet, text: &planned.text, file: &file, session: None };
-    let invocation = agent.invocation(&telling).map_err(|error| line(&error))?;
+    let adapter = agent.adapter();
+    let mut names = shop.env_names.clone();
+    names.extend(adapter.iter().flat_map(|adapter| adapter.environment()));
     let setting = Setting {
         task: &job.task,
         attempt: job.attempt,
         base: &job.base,
         mark: &job.mark,
-        names: &shop.env_names,
+        names: &names,
     };
     let mut env = setting.environment(shop, &slot)?;
     let guard = shop.confinement.guard(agent.program(), &slot, &shop.incoming)?;
     guard.set(&mut env);
+    if let Some(adapter) = adapter {
+        env.extend(adapter.sets.iter().map(|(name, value)| (name.into(), value.into())));
+    }
+    let session =
+        job.resumes.as_deref().zip(adapter).and_then(|(session, adapter)| {
+            sessions::bring(shop, &job.task, adapter, session, &env)
+        });
+    let file = slot.inbox.join("prompt.md");
+    let session = session.as_deref();
+    let telling = Telling { packet: &packet, text: &planned.text, file: &file, session };
+    let invocation = agent.invocation(&telling).map_err(|error| line(&error))?;
+    let known = adapter.map(|adapter| {
+        let path = live::path(&shop.live, &job.task, job.attempt);
+        Known::new(adapter, shop, path, &env)
+    });
     let spec = Spec {
         program: invocation.program,
         args: invocation.args,
@@ -133,7 +167,7 @@ fn set_up(shop: &Shop, run: &Run, job: &Job) -> Result<(Slot, Spec, Guard), Stri
         },
         fence: Some(guard.fence.clone()),
     };
-    Ok((slot, spec, guard))
+    Ok((slot, spec, Around { guard, known }))
 }
 
 pub(super) fn limits(shop: &Shop, planned: &PlannedTask) -> Limits {
@@ -167,7 +201,12 @@ fn furnish(shop: &Shop, run: &Run, planned: &PlannedTask, slot: &Slot) -> Result
 }
 
 /// Harvests, keeps, and only then gives the slot back.
-fn close(shop: &Shop, job: Job, (slot, guard): (Slot, &Guard), report: &Report) -> Input {
+fn close(
+    shop: &Shop,
+    job: Job,
+    (slot, guard): (Slot, &Guard),
+    (report, told): (&Report, Option<Told>),
+) -> Input {
     let changed = guard.settle();
     let halted = matches!(report.stopped_by, Some(Stop::Cancelled | Stop::Killed));
     // That counts for more than how the agent ended, and than who stopped it.
@@ -176,7 +215,9 @@ fn close(shop: &Shop, job: Job, (slot, guard): (Slot, &Guard), report: &Report) 
         Some(why) => failed(FailureClass::RepositoryChanged, why.clone()),
         None => ending,
     };
-    let mut files = keep::files(&job.task, &slot.outbox, report);
+    let left = |work, files| Some((report, told.as_ref(), work, files));
+    let words = told.as_ref().map(Told::words);
+    let mut files = keep::files(&job.task, &slot.outbox, report, words);
     note_transcript(shop, &job, report, &mut files);
     let meta = keep::meta(shop, &job.task, job.attempt, &job.agent);
     let take = || {
@@ -200,7 +241,7 @@ fn close(shop: &Shop, job: Job, (slot, guard): (Slot, &Guard), report: &Report) 
             };
             let why = format!("{} (its slot stays at '{}')", line(&error), slot.dir.display());
             let ending = known(failed(class, why));
-            return ended(job, ending, halted, Some((report, Work::default(), files)));
+            return ended(job, ending, halted, left(Work::default(), files));
         }
     };
     let name = RefName::work(shop.id(), &job.task, job.attempt);
@@ -216,13 +257,13 @@ fn close(shop: &Shop, job: Job, (slot, guard): (Slot, &Guard), report: &Report) 
         let why = format!("{} (its slot stays at '{}')", line(&error), slot.dir.display());
         let work = keep::adopt(&harvested);
         let ending = known(failed(FailureClass::Internal, why));
-        return ended(job, ending, halted, Some((report, work, files)));
+        return ended(job, ending, halted, left(work, files));
     }
     let planned = shop.plan.task(&job.task);
-    let ending = known(bounded(judge(report, planned, &harvested), report));
+    let ending = known(bounded(judge(report, told.as_ref(), planned, &harvested), report));
     let mut work = keep::adopt(&harvested);
     work.left_out.extend(slots::give_back(shop, slot, report));
-    ended(job, ending, halted, Some((report, work, files)))
+    ended(job, ending, halted, left(work, files))
 }
 
 /// Keeps what was printed. The words are a convenience, the work is not: a full
@@ -240,98 +281,24 @@ fn note_transcript(shop: &Shop, job: &Job, report: &Report, files: &mut Files) {
     }
 }
 
-fn failed(class: FailureClass, why: String) -> Ending {
-    Ending::Failed { class, why }
-}
+/// What is left of an attempt.
+type Left<'a> = (&'a Report, Option<&'a Told>, Work, Files);
 
-fn ended(job: Job, ending: Ending, halted: bool, left: Option<(&Report, Work, Files)>) -> Input {
+fn ended(job: Job, ending: Ending, halted: bool, left: Option<Left<'_>>) -> Input {
     let (output, work, files) = match left {
-        Some((report, work, files)) => (output(report), work, files),
+        Some((report, told, work, files)) => (output(report, told), work, files),
         None => (Output::default(), Work::default(), Files::new()),
     };
     let (task, attempt) = (job.task, job.attempt);
     Input::Ended { task, attempt, ending, halted, work: Box::new(work), output, files }
 }
 
-fn output(report: &Report) -> Output {
+fn output(report: &Report, told: Option<&Told>) -> Output {
     Output {
         bytes: report.stdout.bytes + report.stderr.bytes,
         sha256: report.stdout.sha256.clone(),
         err_sha256: Some(report.stderr.sha256.clone()),
         leaked: report.leaked.iter().take(20).cloned().collect(),
-        ..Output::default()
+        account: told.map(|told| told.account.clone()).unwrap_or_default(),
     }
-}
-
-/// How the attempt ended, from what the process did and from what is in the
-/// trees: an exit code alone proves nothing.
-fn judge(report: &Report, planned: Option<&PlannedTask>, harvested: &Harvest) -> Ending {
-    let secs = report.took.as_secs_f32();
-    match report.stopped_by {
-        Some(Stop::Wall) => {
-            return failed(FailureClass::WallLimit, format!("over its time limit ({secs:.1} s)"));
-        }
-        Some(Stop::Idle) => {
-            let why = format!("printed nothing for its idle limit ({secs:.1} s in all)");
-            return failed(FailureClass::IdleLimit, why);
-        }
-        Some(Stop::Cancelled | Stop::Killed) | None => {}
-    }
-    match &report.end {
-        End::Exited(0) => post_condition(planned, harvested),
-        End::Exited(127) => failed(FailureClass::NotFound, "a command was not found".to_owned()),
-        End::Exited(126) => {
-            failed(FailureClass::NotExecutable, "a command may not be executed".to_owned())
-        }
-        End::Exited(code) => failed(FailureClass::Exit, format!("exited with {code}")),
-        End::Signalled(signal, core) => {
-            let core = if *core { ", core dumped" } else { "" };
-            failed(FailureClass::Signal, format!("ended by signal {signal}{core}"))
-        }
-        End::NotFound => failed(FailureClass::NotFound, "its program was not found".to_owned()),
-        End::NotExecutable => {
-            failed(FailureClass::NotExecutable, "its program may not be executed".to_owned())
-        }
-        End::CannotStart(why) => failed(FailureClass::Internal, format!("can't be started: {why}")),
-        End::Lost => failed(FailureClass::Signal, "its supervisor was killed".to_owned()),
-    }
-}
-
-/// A failure that came of a bound says so.
-fn bounded(ending: Ending, report: &Report) -> Ending {
-    match ending {
-        Ending::Failed { class, why } if !report.exceeded.is_empty() => {
-            failed(class, format!("{why}, at its bound of {}", report.exceeded.join(" and ")))
-        }
-        other => other,
-    }
-}
-
-/// What must hold of the trees, whatever the agent says.
-fn post_condition(planned: Option<&PlannedTask>, harvested: &Harvest) -> Ending {
-    let Some(planned) = planned else { return Ending::Finished };
-    let paths = || harvested.changed.iter().map(|change| change.path.as_str());
-    if !planned.writes && !harvested.changed.is_empty() {
-        let why = format!("a read-only role changed {}", some(paths()));
-        return failed(FailureClass::WroteReadOnly, why);
-    }
-    if planned.paths.is_empty() {
-        return Ending::Finished;
-    }
-    let scope = match Scope::new(&planned.paths) {
-        Ok(scope) => scope,
-        Err(error) => return failed(FailureClass::Internal, line(&error)),
-    };
-    let outside: Vec<&str> = paths().filter(|path| !scope.holds(path)).collect();
-    if outside.is_empty() {
-        return Ending::Finished;
-    }
-    let why = format!("changed {} outside 'paths:'", some(outside.into_iter()));
-    failed(FailureClass::OutOfScope, why)
-}
-
-fn some<'a>(paths: impl Iterator<Item = &'a str>) -> String {
-    let all: Vec<&str> = paths.collect();
-    let shown = all.iter().take(3).map(|path| format!("'{path}'")).collect::<Vec<_>>().join(", ");
-    if all.len() > 3 { format!("{shown} and {} more", all.len() - 3) } else { shown }
 }

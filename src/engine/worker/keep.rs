@@ -170,10 +170,10 @@ fn first_line(goal: &str) -> String {
     format!("{}…", cut.trim_end())
 }
 
-/// The files that an attempt adds to the run's tree: its last words and what it
-/// put into `$CREW_OUT`.
-pub(super) fn files(task: &TaskId, outbox: &Path, report: &Report) -> Files {
-    let said = report.stdout.text();
+/// The files that an attempt adds to the run's tree: its last words (all of its
+/// output, where nobody understood it) and what it put into `$CREW_OUT`.
+pub(super) fn files(task: &TaskId, outbox: &Path, report: &Report, words: Option<String>) -> Files {
+    let said = words.unwrap_or_else(|| report.stdout.text());
     let said = if said.trim().is_empty() { report.stderr.text() } else { said };
     let words = last(&said, WORDS);
     let mut files =

@@ -4,9 +4,12 @@
 
 mod agent;
 mod check;
+mod ending;
+mod heard;
 mod keep;
 mod merge;
 mod prepare;
+mod sessions;
 mod setting;
 mod slots;
 
@@ -15,6 +18,7 @@ pub use self::check::check;
 pub use self::keep::{KEEP_MARK, adopt, meta, passed, pin_strays, point};
 pub use self::merge::merge;
 pub use self::prepare::prepare;
+pub use self::sessions::keep_session;
 pub use super::shop::Shop;
 
 use crate::domain::id::TaskId;

@@ -12,7 +12,8 @@ use crate::domain::task::Task;
 use crate::store::{RefName, StoreError};
 
 use super::super::io::{Files, Input};
-use super::{Shop, blocking, folder, keep, line};
+use super::super::judge;
+use super::{Shop, blocking, folder, keep, line, sessions};
 
 /// Prepares an attempt. Nothing is visible of it yet but the ref that pins its
 /// base.
@@ -42,6 +43,8 @@ fn prepared(shop: &Shop, run: &Run, id: &TaskId, attempt: u32) -> Result<Input, 
         .collect::<Result<Vec<_>, _>>()
         .map_err(failed)?;
     let feedback = feedback(shop, run, task).map_err(failed)?;
+    let agent = judge::player(&shop.plan, run, id).unwrap_or_default();
+    let resumes = sessions::next(shop, run, id, &agent).zip(earlier(task));
     let mark = Mark::new(shop.random.bytes16());
     let packet = prompt::build(Briefing {
         run: shop.id(),
@@ -51,6 +54,7 @@ fn prepared(shop: &Shop, run: &Run, id: &TaskId, attempt: u32) -> Result<Input, 
         base: &base,
         results: &results,
         feedback: feedback.as_ref(),
+        resumed: resumes.as_ref().map(|(_, work)| work),
         mark: &mark,
         budget: defaults::PROMPT_BUDGET,
     });
@@ -59,8 +63,15 @@ fn prepared(shop: &Shop, run: &Run, id: &TaskId, attempt: u32) -> Result<Input, 
     let mark = Mark::new(shop.random.bytes16()).as_str().to_owned();
     let slot = slot_key(run, id, attempt, &mark);
     let sandbox = shop.confinement.grade(shop.slots.kind());
-    let resumes = None;
+    let resumes = resumes.map(|(session, _)| session);
     Ok(Input::Prepared { task: id.clone(), attempt, base, slot, mark, sandbox, resumes, files })
+}
+
+/// The commit that holds what the last attempt did.
+fn earlier(task: &Task) -> Option<Oid> {
+    let last = task.last()?;
+    let work = last.work.as_ref().and_then(|work| work.commit.clone());
+    Some(work.unwrap_or_else(|| last.base.clone()))
 }
 
 /// A folder name that no other attempt has, short enough for paths below it.

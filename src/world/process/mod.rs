@@ -36,7 +36,7 @@ pub use group::try_bounds;
 pub use oneshot::{HELPER_MARK, Helper, HelperInput, MAX_OUTPUT, Output, output};
 pub use residents::residents;
 pub use shim::entry as shim_entry;
-pub use spec::{End, Limits, OutputSpec, Report, Spec, Stdin, Stop, StopRequest};
+pub use spec::{End, Limits, Listener, OutputSpec, Report, Spec, Stdin, Stop, StopRequest};
 pub use supervisor::Supervisor;
 pub(in crate::world) use sweep::ancestor_values;
 pub use sweep::{MARK, Swept, become_subreaper, sweep_marked};

@@ -45,7 +45,8 @@ pub enum Stdin {
 pub struct Limits {
     /// The longest it may run; `None` for ever.
     pub wall: Option<Duration>,
-    /// The longest it may print nothing on both streams; `None` for ever.
+    /// The longest it may print nothing on both streams, not counted while a
+    /// [`Listener`] knows that it waits; `None` for ever.
     pub idle: Option<Duration>,
     /// From `SIGTERM` to its group until `SIGKILL` to all it started; zero kills at once.
     pub grace: Duration,
@@ -62,6 +63,16 @@ pub struct OutputSpec {
     pub head: usize,
     /// How many last bytes of each stream are kept.
     pub tail: usize,
+}
+
+/// Understands what a program prints on standard output.
+pub trait Listener: Send + Sync {
+    /// It has printed this. Called in order, from the task that reads: it may
+    /// take as long as reading may.
+    fn heard(&self, chunk: &[u8]);
+
+    /// Until when it is silent because it said that it waits.
+    fn waits_until(&self) -> Option<tokio::time::Instant>;
 }
 
 /// What somebody wants of a running program.

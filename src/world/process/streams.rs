@@ -13,8 +13,8 @@ use tokio::process::Child;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
-use super::OutputSpec;
 use super::capture::{Capture, Captured, Live};
+use super::{Listener, OutputSpec};
 
 /// How long a stream may stay open once nothing is left that we know of.
 const DRAIN: Duration = Duration::from_secs(2);
@@ -45,12 +45,18 @@ pub(super) struct Streams {
 }
 
 impl Streams {
-    pub(super) fn new(shim: &mut Child, output: &OutputSpec, start: Instant) -> Self {
+    pub(super) fn new(
+        shim: &mut Child,
+        output: &OutputSpec,
+        start: Instant,
+        listener: Option<Arc<dyn Listener>>,
+    ) -> Self {
         let clock = Arc::new(LastByte { start, ms: AtomicU64::new(0) });
         let cap = output.head.saturating_add(output.tail);
         let live = output.live.as_ref().map(|path| Arc::new(Mutex::new(Live::new(path, cap))));
-        let stdout = Reader::new(shim.stdout.take(), output, &clock, live.as_ref());
-        let stderr = Reader::new(shim.stderr.take(), output, &clock, live.as_ref());
+        let ways = |listener| Ways { clock: Arc::clone(&clock), live: live.clone(), listener };
+        let stdout = Reader::new(shim.stdout.take(), output, ways(listener));
+        let stderr = Reader::new(shim.stderr.take(), output, ways(None));
         Self { clock, live, stdout, stderr }
     }
 
@@ -72,6 +78,13 @@ pub(super) struct Closed {
     pub(super) troubles: Vec<String>,
 }
 
+/// Where what is read of a stream goes.
+struct Ways {
+    clock: Arc<LastByte>,
+    live: Option<Arc<Mutex<Live>>>,
+    listener: Option<Arc<dyn Listener>>,
+}
+
 /// One stream and the task that reads it.
 struct Reader {
     kept: Arc<Mutex<Capture>>,
@@ -82,11 +95,11 @@ impl Reader {
     fn new(
         pipe: Option<impl AsyncRead + Unpin + Send + 'static>,
         output: &OutputSpec,
-        clock: &Arc<LastByte>,
-        live: Option<&Arc<Mutex<Live>>>,
+        ways: Ways,
     ) -> Self {
         let kept = Arc::new(Mutex::new(Capture::new(output.head, output.tail)));
-        let (capture, clock, live) = (Arc::clone(&kept), Arc::clone(clock), live.cloned());
+        let capture = Arc::clone(&kept);
+        let Ways { clock, live, listener } = ways;
         let task = tokio::spawn(async move {
             let Some(mut pipe) = pipe else { return };
             let mut buffer = vec![0; 1 << 16];
@@ -96,6 +109,9 @@ impl Reader {
                 whole(&capture).push(chunk);
                 if let Some(live) = &live {
                     whole(live).push(chunk);
+                }
+                if let Some(listener) = &listener {
+                    listener.heard(chunk);
                 }
             }
         });

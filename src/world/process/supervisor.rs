@@ -31,7 +31,7 @@ use super::sweep::{self, DEADLINE, MARK, Swept};
 use super::wire::{self, KILL, Step, TERM, Word};
 use crate::world::environment::DEPTH;
 
-use super::{End, Limits, ProcessError, Report, Spec, Stop, StopRequest};
+use super::{End, Limits, Listener, ProcessError, Report, Spec, Stop, StopRequest};
 
 /// How often a shim is woken, should the program have stopped it.
 const WAKE: Duration = Duration::from_secs(1);
@@ -66,15 +66,29 @@ impl Supervisor {
         spec: Spec,
         stop: watch::Receiver<StopRequest>,
     ) -> Result<Report, ProcessError> {
+        self.run_heard(spec, stop, None).await
+    }
+
+    /// As [`Supervisor::run`], with somebody who understands the output.
+    ///
+    /// # Errors
+    /// As [`Supervisor::run`].
+    pub async fn run_heard(
+        &self,
+        spec: Spec,
+        stop: watch::Receiver<StopRequest>,
+        listener: Option<Arc<dyn Listener>>,
+    ) -> Result<Report, ProcessError> {
         let start = Instant::now();
         let (mut shim, socket, ours) = self.spawn(&spec)?;
-        let streams = Streams::new(&mut shim, &spec.output, start);
+        let streams = Streams::new(&mut shim, &spec.output, start, listener.clone());
         let (read, write) = socket.into_split();
         let watching = Watching {
             words: BufReader::new(read).lines(),
             control: Control::new(write, shim.id(), wire::order(&spec)),
             limits: spec.limits,
             clock: Arc::clone(&streams.clock),
+            listener,
             start,
             seen: Seen::default(),
             stop: Some(stop),
@@ -193,6 +207,7 @@ struct Watching {
     control: Control,
     limits: Limits,
     clock: Arc<LastByte>,
+    listener: Option<Arc<dyn Listener>>,
     start: Instant,
     seen: Seen,
     stop: Option<watch::Receiver<StopRequest>>,
@@ -308,7 +323,9 @@ impl Watching {
     }
 
     fn idle_at(&self) -> Option<Instant> {
-        self.limits.idle.map(|idle| self.clock.last() + idle)
+        let waits = self.listener.as_ref().and_then(|listener| listener.waits_until());
+        let last = self.clock.last();
+        self.limits.idle.map(|idle| waits.map_or(last, |until| until.max(last)) + idle)
     }
 
     fn enforce(&mut self, now: Instant) {

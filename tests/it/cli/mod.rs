@@ -4,6 +4,7 @@
 //! A test here begins with a [`sandbox::Sandbox`], which proves at its end that
 //! the user's things are untouched and that no process is left.
 
+mod adapters;
 mod agents;
 mod control;
 mod crash;
