@@ -140,7 +140,7 @@ fn many_runs_at_once_in_a_fresh_repository_all_complete() {
 fn many_that_cancel_one_run_all_see_it_cancelled() {
     let yard = Yard::new();
     let begun = yard.outside("begun");
-    yard.steps(&[("one", "", &format!("touch {}; echo half >made; sleep 300", begun.display()))]);
+    yard.steps(&[("one", "", &format!("echo half >made; touch {}; sleep 300", begun.display()))]);
     for alone in [false, true] {
         let (run, holder) = if alone {
             (left_alone(&yard), None)
