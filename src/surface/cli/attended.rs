@@ -29,6 +29,11 @@ use crate::world::environment::Incoming;
 
 use super::ctx::Ctx;
 
+/// The most threads that prepare, fill and harvest at the same time. Each keeps
+/// the memory that it once needed, so that their number is what a run of many
+/// tasks takes.
+const BLOCKING: usize = 6;
+
 /// The repository that the command is about, opened for work.
 ///
 /// # Errors
@@ -80,7 +85,9 @@ pub fn work(ctx: &mut Ctx<'_>, place: &Place, held: Held) -> Result<Exit, Fault>
 /// The system gives no threads.
 pub fn runtime() -> Result<Runtime, Fault> {
     // Two threads: one may block in the store while the other serves output.
-    Ok(Builder::new_multi_thread().worker_threads(2).enable_all().build()?)
+    let mut builder = Builder::new_multi_thread();
+    builder.worker_threads(2).max_blocking_threads(BLOCKING);
+    Ok(builder.enable_all().build()?)
 }
 
 /// Turns signals into interrupts for as long as the runtime lives.
