@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::domain::defaults;
 use crate::domain::id::{Oid, RunId};
@@ -17,7 +17,7 @@ use crate::world::environment::{DepthError, Incoming};
 use crate::world::git::Git;
 use crate::world::library::{self, Library, LibraryError};
 use crate::world::random::{Random, SystemRandom};
-use crate::world::slots::{self, Kind, RepoPaths, SlotError, Slots};
+use crate::world::slots::{self, Ground, Kind, RepoPaths, SlotError, Slots};
 
 use super::shop::{self, SystemStamps};
 
@@ -68,6 +68,7 @@ pub struct Place {
     pub random: Arc<dyn Random>,
     /// `crew.*` of git config: key in lower case but for the middle, value.
     pub settings: Vec<(String, String)>,
+    ground: OnceLock<Ground>,
 }
 
 impl std::fmt::Debug for Place {
@@ -94,6 +95,7 @@ impl Place {
             clock: Arc::new(SystemClock::default()),
             random,
             settings,
+            ground: OnceLock::new(),
         };
         let none = place.one_of("crew.durability", &["full", "none"], "full")? == "none";
         if none {
@@ -222,12 +224,24 @@ impl Place {
     }
 
     fn slots_at(&self, root: &Path, kind: Kind) -> Result<Slots, PlaceError> {
+        Ok(Slots::open(&self.ground()?, root, kind)?)
+    }
+
+    /// What all slots share; git is asked for it once.
+    ///
+    /// # Errors
+    /// As [`Place::slots`].
+    pub fn ground(&self) -> Result<Ground, PlaceError> {
+        if let Some(known) = self.ground.get() {
+            return Ok(known.clone());
+        }
         let common_dir = self.store.common_dir().to_owned();
         let repo =
             RepoPaths { object_dir: common_dir.join("objects"), common_dir, name: self.name() };
         let user = self.user();
         let who = slots::Person { name: user.name, email: user.email };
-        Ok(Slots::open(self.git(), root, repo, kind, who)?)
+        let ground = Ground::read(self.git(), repo, who)?;
+        Ok(self.ground.get_or_init(|| ground).clone())
     }
 
     fn home_folder(&self, variable: &str, below: &str) -> Result<PathBuf, PlaceError> {

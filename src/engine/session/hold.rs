@@ -61,6 +61,15 @@ pub fn is_fresh(place: &Place) -> Result<bool, SessionError> {
 /// # Errors
 /// Nothing was written then.
 pub fn begin(place: &Place, prepared: &Prepared) -> Result<Held, SessionError> {
+    std::thread::scope(|scope| {
+        // The events wait for the disk; git can say meanwhile what the slots
+        // need. If it can't, it is asked again, and the fault told, then.
+        scope.spawn(|| drop(place.ground()));
+        begin_now(place, prepared)
+    })
+}
+
+fn begin_now(place: &Place, prepared: &Prepared) -> Result<Held, SessionError> {
     undo::init(place)?;
     place.store.make_reserve()?;
     books::settle_all(place)?;

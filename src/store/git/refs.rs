@@ -127,15 +127,22 @@ impl Inner {
     /// or one below it.
     pub(in crate::store) fn clash(&self, name: &RefName) -> Result<Option<String>, StoreError> {
         let full = name.as_str();
-        for (at, _) in full.match_indices('/').skip(1) {
-            let above = &full[..at];
-            let loose = fs::symlink_metadata(self.ref_path(above)).is_ok_and(|m| m.is_file());
-            if loose || self.read_packed(above)?.is_some() {
-                return Ok(Some(above.to_owned()));
-            }
+        let above = || full.match_indices('/').skip(1).map(|(at, _)| &full[..at]);
+        let is_file = |name: &&str| {
+            fs::symlink_metadata(self.ref_path(name)).is_ok_and(|meta| meta.is_file())
+        };
+        if let Some(other) = above().find(is_file) {
+            return Ok(Some(other.to_owned()));
         }
+        // A loose ref that is packed between the two looks is in the later one.
         let below = format!("{full}/");
         if let Some(packed) = self.packed()? {
+            for name in above() {
+                let found = packed.try_find(name).map_err(|error| damaged(name, Some(error)))?;
+                if found.is_some() {
+                    return Ok(Some(name.to_owned()));
+                }
+            }
             let mut inside = packed
                 .iter_prefixed(below.as_str().into())
                 .map_err(|error| damaged("packed-refs", Some(error)))?;

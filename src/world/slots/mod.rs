@@ -223,6 +223,27 @@ pub(crate) struct Home {
     pub(crate) who: Person,
 }
 
+/// What all slots of a repository share, whatever their root. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Ground {
+    home: Arc<Home>,
+}
+
+impl Ground {
+    /// Reads the repository's configuration, by two calls of git. `who` is the
+    /// identity that git has in the slots.
+    ///
+    /// # Errors
+    /// [`SlotError::Repository`] when git is too old or can't read the
+    /// repository.
+    pub fn read(git: Git, repo: RepoPaths, who: Person) -> Result<Self, SlotError> {
+        let failed = |source| SlotError::Repository { path: repo.common_dir.clone(), source };
+        git.version().map_err(failed)?;
+        let carried = Carried::read(&git, &repo).map_err(failed)?;
+        Ok(Self { home: Arc::new(Home { git, repo, carried, who }) })
+    }
+}
+
 /// The slots of one repository under one root.
 #[derive(Clone, Debug)]
 pub struct Slots {
@@ -233,25 +254,13 @@ pub struct Slots {
 }
 
 impl Slots {
-    /// Prepares to make slots under `root`, which is made if need be. `who` is
-    /// the identity that git has in them. The repository's configuration is
-    /// read here, once.
+    /// Prepares to make slots under `root`, which is made if need be.
     ///
     /// # Errors
-    /// [`SlotError::Repository`] when git is too old or can't read the
-    /// repository, [`SlotError::Io`] when the root can't be made.
-    pub fn open(
-        git: Git,
-        root: &Path,
-        repo: RepoPaths,
-        kind: Kind,
-        who: Person,
-    ) -> Result<Self, SlotError> {
-        let failed = |source| SlotError::Repository { path: repo.common_dir.clone(), source };
-        git.version().map_err(failed)?;
-        let carried = Carried::read(&git, &repo).map_err(failed)?;
-        let root = layout::prepare_root(root, &repo.common_dir)?;
-        let home = Arc::new(Home { git, repo, carried, who });
+    /// [`SlotError::Io`] when the root can't be made.
+    pub fn open(ground: &Ground, root: &Path, kind: Kind) -> Result<Self, SlotError> {
+        let home = Arc::clone(&ground.home);
+        let root = layout::prepare_root(root, &home.repo.common_dir)?;
         Ok(Self { root, kind, home, pool: None })
     }
 

@@ -11,7 +11,7 @@ use git_crew::domain::id::Oid;
 use git_crew::domain::time::Timestamp;
 use git_crew::world::git::Git;
 use git_crew::world::harvest::{Harvest, MAX_HISTORY, ResultMeta, harvest};
-use git_crew::world::slots::{Kind, Person, RepoPaths, Slot, Slots};
+use git_crew::world::slots::{Ground, Kind, Person, RepoPaths, Slot, Slots};
 
 /// How the user's repository is laid out.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -184,7 +184,8 @@ pub(super) fn open(top: &Path, common: &Path, kind: Kind) -> Slots {
         object_dir: common.join("objects"),
         name: "app".into(),
     };
-    Slots::open(program(), &top.join("state/slots"), repo, kind, person("user")).unwrap()
+    let ground = Ground::read(program(), repo, person("user")).unwrap();
+    Slots::open(&ground, &top.join("state/slots"), kind).unwrap()
 }
 
 fn list(folder: &Path, skip: &Path, seen: &mut BTreeMap<PathBuf, String>) {
