@@ -8,6 +8,8 @@
 )]
 
 mod apart;
+mod crew;
+mod marks;
 mod programs;
 mod raw;
 mod server;

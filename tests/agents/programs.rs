@@ -68,14 +68,14 @@ pub(crate) fn folder() -> PathBuf {
     top().join("node_modules/.bin")
 }
 
-/// A home with the state of one program in it.
+/// A home in which one program knows one server, as a user would set it up.
 pub(crate) struct Home {
     top: PathBuf,
     program: Program,
 }
 
 impl Home {
-    /// A new one below `top`, which knows the server.
+    /// A new one below `top`.
     pub(crate) fn new(top: &Path, program: Program, server: &Server) -> Self {
         for folder in ["home", "state", "config", "cache", "data", "tmp"] {
             fs::create_dir_all(top.join(folder)).expect("a folder");
@@ -83,22 +83,26 @@ impl Home {
         let home = Self { top: top.to_owned(), program };
         match program {
             Program::Claude => {}
-            Program::Codex => home.put("state/config.toml", &codex(&server.url())),
+            Program::Codex => home.put("home/.codex/config.toml", &codex(&server.url())),
             Program::Pi => {
-                home.put("state/models.json", &pi(&server.url()));
-                home.put("state/settings.json", &pi_settings());
+                home.put("home/.pi/agent/models.json", &pi(&server.url()));
+                home.put("home/.pi/agent/settings.json", &pi_settings());
             }
-            Program::Opencode => home.put("config/opencode.json", &opencode(&server.url())),
+            Program::Opencode => {
+                home.put("config/opencode/opencode.json", &opencode(&server.url()));
+            }
         }
         home
     }
 
     fn put(&self, name: &str, text: &str) {
-        fs::write(self.top.join(name), text).expect("a file");
+        let path = self.top.join(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(path, text).expect("a file");
     }
 
-    /// Its variables: everything that the program sees of the world.
-    pub(crate) fn environment(&self, server: &Server, ask: &Ask) -> Vec<(String, OsString)> {
+    /// Everything that the program sees of the world.
+    pub(crate) fn environment(&self, server: &Server) -> Vec<(String, OsString)> {
         let mut all: Vec<(String, OsString)> = Vec::new();
         let mut set = |name: &str, value: OsString| all.push((name.to_owned(), value));
         let at = |name: &str| self.top.join(name).into_os_string();
@@ -119,36 +123,37 @@ impl Home {
         for name in ["NO_PROXY", "no_proxy"] {
             set(name, "127.0.0.1,localhost".into());
         }
-        match self.program {
-            Program::Claude => {
-                set("CLAUDE_CONFIG_DIR", at("state"));
-                set("ANTHROPIC_BASE_URL", server.url().into());
-                if ask.start == Start::Ready {
-                    set("ANTHROPIC_API_KEY", "scripted".into());
-                }
-                set("IS_SANDBOX", "1".into());
-                set("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1".into());
-                set("CLAUDE_CODE_MAX_RETRIES", "2".into());
-            }
-            Program::Codex => {
-                set("CODEX_HOME", at("state"));
-                if ask.start == Start::Ready {
-                    set("SCRIPTED_KEY", "scripted".into());
-                }
-            }
-            Program::Pi => {
-                set("PI_CODING_AGENT_DIR", at("state"));
-                set("PI_OFFLINE", "1".into());
-            }
-            Program::Opencode => {
-                set("OPENCODE_CONFIG", at("config/opencode.json"));
-                set("OPENCODE_DISABLE_AUTOUPDATE", "1".into());
-                set("OPENCODE_DISABLE_MODELS_FETCH", "1".into());
-            }
+        for (name, value) in self.own(server) {
+            set(name, value.into());
         }
         all
     }
+
+    /// The variables that this program is set up by.
+    pub(crate) fn own(&self, server: &Server) -> Vec<(&'static str, String)> {
+        let own = |all: &[(&'static str, &str)]| {
+            all.iter().map(|(name, value)| (*name, (*value).to_owned())).collect()
+        };
+        match self.program {
+            Program::Claude => own(&[
+                ("ANTHROPIC_BASE_URL", &server.url()),
+                (KEYS[0], "scripted"),
+                ("ANTHROPIC_MODEL", "claude-sonnet-4-5"),
+                ("IS_SANDBOX", "1"),
+                ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"),
+                ("CLAUDE_CODE_MAX_RETRIES", "2"),
+            ]),
+            Program::Codex => own(&[(KEYS[1], "scripted")]),
+            Program::Pi => own(&[("PI_OFFLINE", "1")]),
+            Program::Opencode => {
+                own(&[("OPENCODE_DISABLE_AUTOUPDATE", "1"), ("OPENCODE_DISABLE_MODELS_FETCH", "1")])
+            }
+        }
+    }
 }
+
+/// The variables that hold a key.
+pub(crate) const KEYS: [&str; 2] = ["ANTHROPIC_API_KEY", "OPENAI_API_KEY"];
 
 /// How a call finds the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -183,12 +188,9 @@ impl Ask {
 /// The words of a call.
 pub(crate) fn words(program: Program, ask: &Ask) -> Vec<String> {
     let model = match (program, ask.start) {
-        (Program::Claude, _) => "--model claude-sonnet-4-5",
-        (Program::Codex, _) => "-m gpt-5",
-        (Program::Pi, Start::Ready) => "--provider scripted --model scripted-model",
-        (Program::Pi, Start::NoLogin) => "--provider anthropic --model claude-sonnet-4-5",
-        (Program::Opencode, Start::Ready) => "-m scripted/scripted-model",
-        (Program::Opencode, Start::NoLogin) => "-m anthropic/claude-sonnet-4-5",
+        (Program::Pi, Start::NoLogin) => " --provider anthropic --model claude-sonnet-4-5",
+        (Program::Opencode, Start::NoLogin) => " -m anthropic/claude-sonnet-4-5",
+        _ => "",
     };
     let line = match program {
         Program::Claude => {
@@ -198,7 +200,8 @@ pub(crate) fn words(program: Program, ask: &Ask) -> Vec<String> {
         Program::Pi => "--mode json -p",
         Program::Opencode => "run --format json",
     };
-    let mut all: Vec<String> = line.split(' ').chain(model.split(' ')).map(str::to_owned).collect();
+    let line = format!("{line}{model}");
+    let mut all: Vec<String> = line.split(' ').map(str::to_owned).collect();
     if let Some(id) = &ask.session {
         let word = match program {
             Program::Claude => "--resume",
@@ -218,10 +221,10 @@ pub(crate) fn words(program: Program, ask: &Ask) -> Vec<String> {
 
 fn codex(url: &str) -> String {
     format!(
-        "model_provider = \"scripted\"\ncheck_for_update_on_startup = false\n\
+        "model = \"gpt-5\"\nmodel_provider = \"scripted\"\ncheck_for_update_on_startup = false\n\
          [analytics]\nenabled = false\n\
          [model_providers.scripted]\nname = \"scripted\"\nbase_url = \"{url}/v1\"\n\
-         wire_api = \"responses\"\nenv_key = \"SCRIPTED_KEY\"\n\
+         wire_api = \"responses\"\nenv_key = \"OPENAI_API_KEY\"\n\
          request_max_retries = 2\nstream_max_retries = 2\n"
     )
 }
@@ -239,7 +242,11 @@ fn pi(url: &str) -> String {
 }
 
 fn pi_settings() -> String {
-    json!({"retry": {"maxRetries": 2, "baseDelayMs": 500}}).to_string()
+    json!({
+        "defaultProvider": "scripted", "defaultModel": "scripted-model",
+        "retry": {"maxRetries": 2, "baseDelayMs": 500},
+    })
+    .to_string()
 }
 
 fn opencode(url: &str) -> String {
@@ -248,7 +255,7 @@ fn opencode(url: &str) -> String {
         "cost": {"input": 3.0, "output": 15.0, "cache_read": 0.3, "cache_write": 3.75},
     });
     json!({
-        "share": "disabled", "autoupdate": false,
+        "share": "disabled", "autoupdate": false, "model": "scripted/scripted-model",
         "provider": {"scripted": {
             "npm": "@ai-sdk/openai-compatible", "name": "scripted",
             "options": {"baseURL": format!("{url}/v1"), "apiKey": "scripted"},

@@ -6,14 +6,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill, killpg};
+use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
-use crate::programs::{Ask, Home, Program, words};
+use crate::marks::{self, sweep};
+use crate::programs::{Ask, Home, KEYS, Program, Start, words};
 use crate::server::Server;
 
-/// The variable by which everything that a program started is found again.
-const MARKER: &str = "LC_CREW_RAW";
 /// How long a program goes on after there was enough of it.
 const MORE: Duration = Duration::from_secs(3);
 /// The longest that a call may take, on a machine with much else to do.
@@ -105,8 +104,13 @@ impl Place {
         let said = |name: &str| self.top.path().join(name);
         let mut command = Command::new(self.program.name());
         command.args(words(self.program, ask)).current_dir(self.tree());
-        command.env_clear().envs(self.home.environment(server, ask));
-        command.env(MARKER, self.top.path()).process_group(0);
+        command.env_clear().envs(self.home.environment(server));
+        if ask.start == Start::NoLogin {
+            for name in KEYS {
+                command.env_remove(name);
+            }
+        }
+        command.env(marks::NAME, self.top.path()).process_group(0);
         command.stdin(Stdio::null());
         if ask.by_stdin {
             fs::write(said("prompt"), &ask.prompt).expect("a file");
@@ -118,30 +122,14 @@ impl Place {
         let child = command.spawn().expect("it starts");
         let (status, late) = wait(child, &enough);
         let took = begun.elapsed();
-        self.sweep();
+        sweep(self.top.path());
         let text = |name| String::from_utf8_lossy(&fs::read(said(name)).expect("a file")).into();
         Heard { code: status.code(), late, out: text("out"), err: text("err"), took }
-    }
-
-    /// Ends everything that carries the mark.
-    fn sweep(&self) {
-        let mark = format!("{MARKER}={}", self.top.path().display());
-        let Ok(all) = fs::read_dir("/proc") else { return };
-        for entry in all.flatten() {
-            let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
-                continue;
-            };
-            let environ = fs::read(entry.path().join("environ")).unwrap_or_default();
-            if environ.split(|byte| *byte == 0).any(|one| one == mark.as_bytes()) {
-                // It may be gone in this moment.
-                let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
-            }
-        }
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.sweep();
+        sweep(self.top.path());
     }
 }

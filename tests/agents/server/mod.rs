@@ -18,7 +18,7 @@ use std::io;
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -185,13 +185,30 @@ impl Shared {
         let id = self.note(Kind::Turn { marker, turn, tried, fault, spent }, request);
         match answer {
             Answer::Fault(fault) => fail(reply, api, id, fault),
-            Answer::Reply { parts, usage, pace } => {
+            Answer::Reply { meets: Some(other), .. } if !self.meet(&other) => {
+                fail(reply, api, id, Fault::Internal)
+            }
+            Answer::Reply { parts, usage, pace, .. } => {
                 let tools = api.tools(&offered);
                 let call = |part: &Part| api::call(part, tools);
                 let calls: Vec<Call> = parts.iter().map(call).collect();
                 say(reply, api, &body, (id, &calls, usage, pace))
             }
         }
+    }
+
+    /// Waits until another conversation was asked for a turn.
+    fn meet(&self, other: &str) -> bool {
+        let deadline = Instant::now() + script::PATIENCE;
+        let begun =
+            |seen: &Seen| matches!(&seen.kind, Kind::Turn { marker, .. } if marker == other);
+        while !held(&self.seen).iter().any(begun) {
+            if Instant::now() > deadline || self.stop.load(Ordering::Relaxed) {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        true
     }
 
     /// How often this turn was asked for before.

@@ -66,7 +66,14 @@ pub(crate) enum Fault {
 /// An answer to one try.
 #[derive(Clone, Debug)]
 pub(crate) enum Answer {
-    Reply { parts: Vec<Part>, usage: Usage, pace: Duration },
+    Reply {
+        parts: Vec<Part>,
+        usage: Usage,
+        /// A pause before every piece of the stream.
+        pace: Duration,
+        /// The conversation that must have been asked for a turn before.
+        meets: Option<String>,
+    },
     Fault(Fault),
 }
 
@@ -78,7 +85,7 @@ impl From<Fault> for Answer {
 
 impl From<Vec<Part>> for Answer {
     fn from(parts: Vec<Part>) -> Self {
-        Self::Reply { parts, usage: USAGE, pace: Duration::ZERO }
+        Self::Reply { parts, usage: USAGE, pace: Duration::ZERO, meets: None }
     }
 }
 
@@ -97,6 +104,15 @@ impl Answer {
         self
     }
 
+    /// The same, but not before this other conversation has begun: two that meet
+    /// each other go on only when they run at the same time.
+    pub(crate) fn meets(mut self, marker: &str) -> Self {
+        if let Self::Reply { meets, .. } = &mut self {
+            *meets = Some(marker.to_owned());
+        }
+        self
+    }
+
     /// The same with a pause before every piece of the stream.
     pub(crate) fn paced(mut self, pause: Duration) -> Self {
         if let Self::Reply { pace, .. } = &mut self {
@@ -105,6 +121,9 @@ impl Answer {
         self
     }
 }
+
+/// How long a reply waits for another conversation.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A turn: the answer to each try; the last one is for every further try.
 pub(crate) type Turn = Vec<Answer>;
