@@ -284,7 +284,7 @@ fn leftovers(place: &Place, runs: &[Run]) -> Vec<Finding> {
     let found = names.iter().filter(|name| own(name) && !used(name)).map(|name| {
         let path = root.join(name);
         let cause = format!("nobody works in '{}' any more", path.display());
-        Finding::note("slots", cause, format!("look into it, then: rm -r {}", path.display()))
+        Finding::note("slots", cause, "git crew prune")
     });
     or_good("slots", found.collect(), "no working tree was left")
 }

@@ -218,9 +218,17 @@ impl Place {
     /// # Errors
     /// As [`Place::slots`].
     pub fn checkouts(&self) -> Result<Slots, PlaceError> {
+        self.cached("checks")
+    }
+
+    /// Slots below `$XDG_CACHE_HOME`, of one kind of use.
+    ///
+    /// # Errors
+    /// As [`Place::slots`].
+    pub(super) fn cached(&self, what: &str) -> Result<Slots, PlaceError> {
         let cache = self.home_folder("XDG_CACHE_HOME", ".cache")?;
         let root = slots::default_root(&cache, &self.name(), self.store.common_dir());
-        self.slots_at(&root.with_file_name("checks"), Kind::Private)
+        self.slots_at(&root.with_file_name(what), Kind::Private)
     }
 
     fn slots_at(&self, root: &Path, kind: Kind) -> Result<Slots, PlaceError> {

@@ -28,7 +28,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use self::args::{ColorChoice, Global};
 use self::commands::{
     cancel, catalogue, complete_words, completions, demo, diff, doctor, help, init, log, man, path,
-    resume, retry, run, show, status, trust, wait,
+    prune, resume, retry, run, show, status, trust, wait,
 };
 use self::ctx::Ctx;
 use self::environment::Environment;
@@ -93,6 +93,7 @@ pub enum Command {
     #[command(about = "The agents there are and the programs that play them")]
     Agents(catalogue::Args),
     Trust(trust::Args),
+    Prune(prune::Args),
     Doctor(doctor::Args),
     Demo(demo::Args),
     Help(help::Args),
@@ -120,6 +121,7 @@ impl Command {
             | Self::Workflows(_)
             | Self::Agents(_)
             | Self::Trust(_)
+            | Self::Prune(_)
             | Self::Doctor(_)
             | Self::Path(_) => true,
             Self::Demo(_)
@@ -193,6 +195,7 @@ fn dispatch(ctx: &mut Ctx<'_>, command: &Command) -> Result<Exit, Fault> {
         Command::Workflows(args) => catalogue::run(ctx, Kind::Workflow, args),
         Command::Agents(args) => catalogue::run(ctx, Kind::Agent, args),
         Command::Trust(args) => trust::run(ctx, args),
+        Command::Prune(args) => prune::run(ctx, args),
         Command::Doctor(args) => doctor::run(ctx, args),
         Command::Help(args) => help::run(ctx, args),
         Command::Man(args) => man::run(ctx, args),

@@ -34,6 +34,7 @@ mod private;
 mod ready;
 mod remove;
 mod room;
+mod shelf;
 mod traits;
 
 use std::path::{Path, PathBuf};
@@ -50,6 +51,7 @@ pub use layout::default_root;
 pub use pool::{Pooling, Returned, is_pooled};
 pub(crate) use private::{Carried, alternates, hollow, list_refs};
 pub use room::free;
+pub use shelf::{Shelved, bytes};
 
 /// Where the user's repository is.
 #[derive(Clone, Debug, PartialEq, Eq)]

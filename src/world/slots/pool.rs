@@ -34,7 +34,7 @@ use super::{Kind, Slot, SlotError, Slots, layout, park, private, remove};
 use crate::domain::id::Oid;
 
 /// The folder of what we know about the slots of the pool.
-const POOL: &str = ".pool";
+pub(super) const POOL: &str = ".pool";
 
 /// What the names of slots of the pool begin with.
 pub(super) const NAME: &str = "warm-";
@@ -142,7 +142,7 @@ impl Slots {
                 }
                 Err(error) => {
                     tracing::debug!(%error, name, "a slot of the pool can't be used again");
-                    self.discard(&slot, &berth)?;
+                    self.discard(&slot.dir, &berth)?;
                 }
             }
         }
@@ -156,7 +156,7 @@ impl Slots {
             }
             Err(error) => {
                 // The first fault is the one to report; a rest is found later.
-                let _ = self.discard(&slot, &berth);
+                let _ = self.discard(&slot.dir, &berth);
                 Err(error)
             }
         }
@@ -172,7 +172,7 @@ impl Slots {
         };
         let linked = symlink(name, &link).map_err(failed);
         if let (Err(_), Some(berth)) = (&linked, &slot.berth) {
-            let _ = self.discard(&slot, berth);
+            let _ = self.discard(&slot.dir, berth);
         }
         linked.map(|()| slot)
     }
@@ -197,7 +197,7 @@ impl Slots {
             Ok(()) => Ok(Returned::Pooled),
             Err(error) => {
                 tracing::debug!(%error, name = berth.name, "a slot does not go back to the pool");
-                self.discard(&slot, berth).map(|()| Returned::Removed)
+                self.discard(&slot.dir, berth).map(|()| Returned::Removed)
             }
         }
     }
@@ -212,9 +212,9 @@ impl Slots {
     }
 
     /// Removes a slot of the pool and what is known of it.
-    pub(super) fn discard(&self, slot: &Slot, berth: &Berth) -> Result<(), SlotError> {
+    pub(super) fn discard(&self, folder: &Path, berth: &Berth) -> Result<(), SlotError> {
         gone(fs::remove_file(berth.ready())).map_err(SlotError::io("remove", &berth.ready()))?;
-        remove::tree(&slot.dir, &self.root)?;
+        remove::tree(folder, &self.root)?;
         berth.forget()
     }
 

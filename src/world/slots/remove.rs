@@ -17,7 +17,7 @@ use rustix::fs::{IFlags, ioctl_getflags, ioctl_setflags};
 use super::SlotError;
 
 /// What the names of trash folders begin with.
-const TRASH: &str = ".trash-";
+pub(super) const TRASH: &str = ".trash-";
 
 /// A trash folder that takes what is to go, one thing after the other.
 #[derive(Debug)]

@@ -17,6 +17,7 @@ mod fingerprint;
 mod left;
 mod places;
 mod processes;
+mod prune;
 mod run;
 mod sandbox;
 mod setup;

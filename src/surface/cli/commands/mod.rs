@@ -17,6 +17,7 @@ pub mod init;
 pub mod log;
 pub mod man;
 pub mod path;
+pub mod prune;
 pub mod resume;
 pub mod retry;
 pub mod run;

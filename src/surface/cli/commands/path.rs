@@ -4,18 +4,21 @@ use serde::Serialize;
 
 use crate::domain::escape::escaped;
 use crate::surface::cli::args::TaskRef;
+use crate::surface::cli::attended;
 use crate::surface::cli::ctx::Ctx;
 use crate::surface::cli::pick;
 use crate::surface::exit::Exit;
 use crate::surface::fault::Fault;
 
-/// The folder in which a task's agent works
+/// The folder in which a task's agent works, or a clean checkout of its work
 ///
 /// Of an attempt that is over the folder may be gone or used by another task by
-/// now: its work is in the repository (git crew diff RUN TASK).
+/// now. An agent may have left anything there: hooks and settings that your git
+/// or editor would run. To look at its work use --clean.
 #[derive(clap::Args, Clone, Debug, PartialEq, Eq)]
 #[command(after_long_help = "Examples:
-  cd \"$(git crew path 7kq2 implement)\"")]
+  cd \"$(git crew path 7kq2 implement)\"
+  cd \"$(git crew path --clean 7kq2 implement)\"")]
 pub struct Args {
     /// A run: any beginning of its id that fits one run only
     #[arg(value_name = "RUN")]
@@ -24,6 +27,11 @@ pub struct Args {
     /// A task of the run, or TASK@N for one attempt
     #[arg(value_name = "TASK")]
     pub task: TaskRef,
+
+    /// A checkout of its own of what the attempt left, made at the first call;
+    /// git crew prune removes it
+    #[arg(long)]
+    pub clean: bool,
 }
 
 #[derive(Serialize)]
@@ -40,7 +48,16 @@ pub fn run(ctx: &mut Ctx<'_>, args: &Args) -> Result<Exit, Fault> {
     let run = ctx.run(Some(&args.run))?;
     let task = pick::task(&run, &args.task)?;
     let attempt = pick::attempt(task, &args.task)?;
-    let Some(slot) = ctx.reads()?.slot(attempt)? else {
+    let found = if args.clean {
+        attended::place(ctx)?.look(&run.id, &task.id, attempt)?
+    } else {
+        ctx.reads()?.slot(attempt)?
+    };
+    if args.clean && found.is_none() {
+        let what = format!("attempt {} of '{}' has left nothing yet", attempt.number, task.id);
+        return Err(Fault::new(Exit::NotFound, what));
+    }
+    let Some(slot) = found else {
         let what = format!("the folder of attempt {} of '{}' is gone", attempt.number, task.id);
         return Err(Fault::new(Exit::NotFound, what)
             .hint(format!("what it changed: git crew diff {} {}", run.id, task.id)));
