@@ -100,7 +100,7 @@ pub(super) const PROCESSES: &[Attack] = &[
     sure("limit the orchestrator", "prlimit --pid \"$US\" --core=1:1 && echo through"),
     sure("limit another", "prlimit --pid \"$VICTIM\" --cpu=1:1 && echo through"),
     sure("slow another down", "renice -n 5 -p \"$VICTIM\" && echo through"),
-    sure("slow the user down", "renice -n 1 -u \"$(id -u)\" && echo through"),
+    sure("slow a group down", "renice -n 5 -g \"$VICTIM\" && echo through"),
     sure("starve another", "ionice -c 3 -p \"$VICTIM\" && echo through"),
     sure("stop another", "kill -STOP \"$VICTIM\" && kill -CONT \"$VICTIM\" && echo through"),
     sure("kill the shim", "kill -CONT $PPID && echo through"),

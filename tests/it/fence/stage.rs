@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -41,8 +42,10 @@ impl Stage {
             fs::write(at(file), text).unwrap();
         }
         fs::write(at("slot/in/prompt.md"), "do it\n").unwrap();
-        // Alive for longer than any attack, dead with the test.
-        let victim = Command::new("sleep").arg("300").stdout(Stdio::null()).spawn().unwrap();
+        // Alive for longer than any attack, dead with the test, and alone in its
+        // group: an attack on the group is one on nobody else.
+        let mut victim = Command::new("sleep");
+        let victim = victim.arg("300").stdout(Stdio::null()).process_group(0).spawn().unwrap();
         let stage = Self { top, victim };
         stage.repository();
         stage.new_slot();
