@@ -56,18 +56,18 @@ impl Heard {
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             pace.tick().await;
-            let now = Some(self.activity());
-            if now == told {
+            let now = self.activity();
+            if told.as_ref() == Some(&now) {
                 continue;
             }
-            told.clone_from(&now);
+            told = Some(now.clone());
             let this = Arc::clone(&self);
             blocking(move || {
                 // Not beside the end of the attempt, which takes the file away.
                 let open = this.lock();
                 if open.is_some() {
                     // It is for those who watch. Nothing depends on it.
-                    let _ = live::write(&this.path, &now.unwrap_or_default(), this.clock.now());
+                    let _ = live::write(&this.path, &now, this.clock.now());
                 }
             })
             .await;

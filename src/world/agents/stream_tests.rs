@@ -377,8 +377,7 @@ proptest! {
         cut in 1_usize..400,
     ) {
         let mut stream = stream(agent);
-        let mut pieces = one.chunks(cut).zip(two.chunks(cut * 2 + 1));
-        while let Some((first, second)) = pieces.next() {
+        for (first, second) in one.chunks(cut).zip(two.chunks(cut * 2 + 1)) {
             stream.push(first, NOW);
             stream.push(second, NOW);
         }
