@@ -162,7 +162,7 @@ const TABLE: &[(&str, &str, Shown)] = &[
         "clearing closes the attempt and releases the lease",
         By(&[
             "recovery::c9_c10_a_takeover_closes_what_was_open_once",
-            "crash::killed_while_all_work",
+            "crash::killed_at_random_times_with_eight_tasks_in_flight",
         ]),
     ),
     (
@@ -178,7 +178,7 @@ const TABLE: &[(&str, &str, Shown)] = &[
         "only unfinished work is done again",
         By(&[
             "recovery::c11_only_unfinished_work_is_done_again_and_an_interruption_is_free",
-            "crash::killed_while_it_fans_out",
+            "crash::killed_at_random_times_with_eight_tasks_in_flight",
         ]),
     ),
     (
@@ -194,7 +194,7 @@ const TABLE: &[(&str, &str, Shown)] = &[
         "a pause comes back whole, and from an older version too",
         By(&[
             "recovery::p1_p2_a_stopped_run_remembers_everything_and_has_no_holder",
-            "tests::older_versions_are_read",
+            "tests::every_older_record_is_read_and_loses_nothing",
         ]),
     ),
     (
@@ -314,7 +314,7 @@ const TABLE: &[(&str, &str, Shown)] = &[
         "slots behind a link, and after a restart",
         By(&[
             "left::t8_t9_slots_behind_a_link_and_beside_the_users_worktrees",
-            "crash::killed_while_all_work",
+            "crash::killed_at_random_times_with_eight_tasks_in_flight",
         ]),
     ),
     (
