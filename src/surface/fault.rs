@@ -235,7 +235,15 @@ impl From<StoreError> for Fault {
             | StoreError::Io { .. }
             | StoreError::Git { .. } => None,
         };
-        let fault = Self::of(exit, &error);
+        let mut fault = Self::of(exit, &error);
+        // The library says once more, in its own words, that there is none.
+        match &error {
+            StoreError::UnknownRevision { .. } => fault.causes.clear(),
+            StoreError::NotARepository { .. } => fault
+                .causes
+                .retain(|cause| !cause.starts_with("Could not find") && cause != "NotFound"),
+            _ => {}
+        }
         match hint {
             Some(hint) => fault.hint(hint),
             None => fault,

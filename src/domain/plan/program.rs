@@ -57,6 +57,16 @@ pub enum Rule {
     DefaultSetting,
 }
 
+impl Rule {
+    /// Whether it speaks of one role, and not of all of a team.
+    fn is_of_a_role(self) -> bool {
+        match self {
+            Self::RoleSetting | Self::Step | Self::Persona => true,
+            Self::Flag | Self::Team | Self::DefaultSetting => false,
+        }
+    }
+}
+
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -83,10 +93,10 @@ pub enum ProgramError {
         known: Vec<(String, String)>,
     },
     /// A rule names programs, none of which is available.
-    #[error("no agent '{}' for role '{role}', named by {rule}: {}", wanted.join("' or '"), mend(available, install.as_deref()))]
+    #[error("no agent '{}'{}, named by {rule}: {}", wanted.join("' or '"), lacking(role.as_deref()), mend(available, install.as_deref()))]
     Unavailable {
-        /// The role that lacks one.
-        role: String,
+        /// The role that lacks one; `None` where the rule is for all of them.
+        role: Option<String>,
         /// What was named.
         wanted: Vec<String>,
         /// Who named it.
@@ -96,6 +106,10 @@ pub enum ProgramError {
         /// The command that installs one of them, if git-crew knows it.
         install: Option<String>,
     },
+}
+
+fn lacking(role: Option<&str>) -> String {
+    role.map(|role| format!(" for role '{role}'")).unwrap_or_default()
 }
 
 /// One sentence for all that could be installed.
@@ -172,7 +186,7 @@ impl Programs {
     fn lacks(&self, wishes: &Wishes<'_>, rule: Rule, wanted: &[String]) -> ProgramError {
         let install = self.known.iter().find(|(name, _)| wanted.contains(name));
         ProgramError::Unavailable {
-            role: wishes.role.to_owned(),
+            role: rule.is_of_a_role().then(|| wishes.role.to_owned()),
             wanted: wanted.to_vec(),
             rule,
             available: self.available.clone(),
@@ -216,6 +230,17 @@ mod tests {
         let error = programs.choose(wishes).unwrap_err();
         assert_eq!(error.nearest(), Some("claude"));
         insta::assert_snapshot!(error, @r#"no agent 'claud' for role 'r', named by the step's 'agent:': available are codex, claude, sh; configure it with 'git config crew.agent.<name>.command "<command line>"'"#);
+    }
+
+    #[test]
+    fn what_was_named_for_all_roles_lacks_for_all() {
+        let programs = Programs { flag: list("claud"), ..Programs::default() };
+        let lacks = |role| {
+            let wishes = Wishes { role, step: &[], persona: &[], team: &[] };
+            programs.choose(wishes).unwrap_err().to_string()
+        };
+        assert_eq!(lacks("one"), lacks("other"));
+        assert!(lacks("one").starts_with("no agent 'claud', named by --agent: "));
     }
 
     #[test]

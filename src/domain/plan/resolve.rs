@@ -128,7 +128,11 @@ fn task(
         Ok(players) => players,
         Err(error) => {
             // What lacks for every role is said once, not once for each.
-            let line = if matches!(error, ProgramError::None { .. }) { 1 } else { step.role.1 };
+            let everywhere = matches!(
+                error,
+                ProgramError::None { .. } | ProgramError::Unavailable { role: None, .. }
+            );
+            let line = if everywhere { 1 } else { step.role.1 };
             let mut fault = Diagnostic::error(&workflow.file, line, error.to_string());
             fault.suggestion = error.nearest().map(str::to_owned);
             fault.remedy = Some("see which agents there are: git crew agents list".to_owned());

@@ -51,7 +51,16 @@ pub trait Reads {
     /// # Errors
     /// [`Exit::NotFound`] when none or more than one fits.
     fn find(&self, prefix: Option<&str>) -> Result<RunId, Fault> {
-        pick::run(&self.runs()?, prefix)
+        let rows = self.runs()?;
+        pick::run(&rows, prefix).map_err(|fault| {
+            // A task without its run is the likeliest mistake.
+            let newest = rows.first().and_then(|row| self.run(&row.id).ok());
+            let word = prefix.unwrap_or_default();
+            match newest.filter(|run| run.tasks.iter().any(|task| task.id.as_str() == word)) {
+                Some(run) => fault.hint(format!("a task comes after its run: {} {word}", run.id)),
+                None => fault,
+            }
+        })
     }
 
     /// The state of a run.

@@ -22,7 +22,7 @@ pub mod trusting;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ErrorKind};
 use clap::{CommandFactory, Parser, Subcommand};
 
 use self::args::{ColorChoice, Global};
@@ -38,6 +38,7 @@ use crate::surface::bug;
 use crate::surface::exit::Exit;
 use crate::surface::fault::Fault;
 use crate::surface::out::Out;
+use crate::view::text::{Label, Line};
 
 /// What ends the root help: the shortest useful way in.
 const QUICK_START: &str = "\
@@ -209,8 +210,31 @@ pub fn told(out: &mut Out, error: &clap::Error) -> Exit {
     let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
     match out.clap(&error.render(), asked) {
         Ok(()) if asked => Exit::Ok,
-        Ok(()) => Exit::Usage,
+        Ok(()) => {
+            if let Some(hint) = likely(error) {
+                let line = Line::new().with(Label::Hint, "hint: ").with(Label::Plain, hint);
+                out.story(&line);
+            }
+            Exit::Usage
+        }
         Err(fault) => fault.exit,
+    }
+}
+
+/// What was probably meant by words that clap can't place.
+fn likely(error: &clap::Error) -> Option<&'static str> {
+    let text = |kind| error.get(kind).map(ToString::to_string).unwrap_or_default();
+    let usage = text(ContextKind::Usage);
+    let of = |command: &str| usage.contains(&format!("git crew {command} "));
+    let goal = "a goal is one argument, in quotes: git crew run \"fix the typo in README\"";
+    match error.kind() {
+        ErrorKind::UnknownArgument if text(ContextKind::InvalidArg).starts_with('-') => None,
+        ErrorKind::UnknownArgument if of("status") => Some("one run in full: git crew show RUN"),
+        ErrorKind::UnknownArgument | ErrorKind::MissingRequiredArgument if of("run") => Some(goal),
+        ErrorKind::MissingRequiredArgument if usage.contains("<TASK>") => {
+            Some("a run and its tasks: git crew show")
+        }
+        _ => None,
     }
 }
 

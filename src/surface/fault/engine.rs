@@ -102,6 +102,10 @@ impl From<LibraryError> for Fault {
                 .hint(format!("see what there is: git crew {kind}s list")),
             LibraryError::Name { kind, .. } => Self::of(Exit::Usage, &error)
                 .hint(format!("see what there is: git crew {kind}s list")),
+            LibraryError::Read { source, .. } if source.kind() == ErrorKind::NotFound => {
+                Self::of(Exit::NotFound, &error)
+                    .hint("a name without '/' is looked up: git crew teams list")
+            }
             LibraryError::Read { .. } => Self::of(Exit::Internal, &error),
             LibraryError::Faults(found) => faulty("a file is not right", found),
         }

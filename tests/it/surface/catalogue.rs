@@ -88,7 +88,7 @@ fn a_check_names_file_line_cause_and_the_nearest_word() {
     let told = json(dir, &["workflows", "check", "./mine.workflow.md", "--json"]);
     assert_eq!(told["data"]["checked"], 1);
     assert_eq!(told["data"]["found"][1]["severity"], "error");
-    assert_eq!(crew(dir, &["workflows", "check", "absent.workflow.md"]).0, Some(70));
+    assert_eq!(crew(dir, &["workflows", "check", "absent.workflow.md"]).0, Some(5));
     assert_eq!(crew(dir, &["workflows", "check", "absent"]).0, Some(5));
     let (code, found, _) = crew(dir, &["teams", "check", "./mine.workflow.md"]);
     assert_eq!(code, Some(2), "{found}");

@@ -178,3 +178,28 @@ fn man_is_asked_where_it_looks() {
     let here = home.path().join("man");
     assert_eq!(run(&format!("/usr/share/man:{}", here.display())), "");
 }
+
+/// The likeliest mistakes, and the words that help.
+#[test]
+fn a_likely_mistake_is_told_what_was_probably_meant() {
+    let (folder, _ledger) = repository();
+    let dir = folder.path();
+    let quotes = "hint: a goal is one argument, in quotes: ";
+    for (words, code, help) in [
+        (&["run", "fix", "the", "typo"][..], 2, quotes),
+        (&["run"], 2, quotes),
+        (&["status", "7kq2"], 2, "hint: one run in full: git crew show RUN"),
+        (&["show", "--prompt"], 2, "hint: a run and its tasks: git crew show"),
+        (&["show", "plan"], 5, "hint: a task comes after its run: 7kq2-fix plan"),
+        (&["log", "7kq2", "plan@7"], 5, "no attempt 7 of task 'plan'"),
+        (&["teams", "check", "/nowhere/x.team.md"], 5, "hint: a name without '/'"),
+        (&["run", "--from", "nope", "x"], 5, "hint: see what there is: git log --all"),
+    ] {
+        let (ended, answer, story) = crew(dir, words);
+        assert_eq!((ended, answer.as_str()), (Some(code), ""), "{words:?}: {story}");
+        assert!(story.contains(help), "{words:?}: {story}");
+        assert!(!story.contains("NotFound"), "{words:?}: {story}");
+    }
+    let (_, _, story) = crew(dir, &["run", "--no-such-option", "x"]);
+    assert!(!story.contains(quotes), "{story}");
+}

@@ -2,7 +2,8 @@
 
 use crate::domain::lease::Life;
 use crate::domain::run::RunStatus;
-use crate::engine::session;
+use crate::engine::session::{self, SessionError};
+use crate::store::runs::LedgerError;
 use crate::surface::cli::args::RunArg;
 use crate::surface::cli::attended;
 use crate::surface::cli::ctx::Ctx;
@@ -48,8 +49,13 @@ const PATIENCE: i64 = 30_000;
 pub fn run(ctx: &mut Ctx<'_>, args: &Args) -> Result<Exit, Fault> {
     let place = attended::place(ctx)?;
     let id = ctx.reads()?.find(args.run.run.as_deref())?;
-    session::ask_to_cancel(&place, &id, &args.why)
-        .map_err(|error| Fault::from(error).while_doing(format!("can't cancel '{id}'")))?;
+    session::ask_to_cancel(&place, &id, &args.why).map_err(|error| {
+        let fault = match error {
+            SessionError::Ledger(LedgerError::Refused(refusal)) => Fault::refused(&refusal, &id),
+            error => error.into(),
+        };
+        fault.while_doing(format!("can't cancel '{id}'"))
+    })?;
     let start = ctx.host.now();
     loop {
         let run = ctx.reads()?.run(&id)?;

@@ -58,7 +58,11 @@ pub fn run(ctx: &mut Ctx<'_>, args: &Args) -> Result<Exit, Fault> {
     let reads = ctx.reads()?;
     let id = reads.find(args.run.run.as_deref())?;
     if let Some(name) = &args.task {
-        pick::task(&reads.run(&id)?, name)?;
+        let run = reads.run(&id)?;
+        let task = pick::task(&run, name)?;
+        if name.attempt.is_some() {
+            pick::attempt(task, name)?;
+        }
     }
     // A filter has to see them all before it can say which are the newest.
     let most = if args.task.is_some() { None } else { args.most };

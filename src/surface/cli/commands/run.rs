@@ -140,6 +140,9 @@ fn dry_run(ctx: &mut Ctx<'_>, prepared: &Prepared) -> Result<Exit, Fault> {
     for line in tree.lines() {
         text.push(Line::plain(line));
     }
+    if prepared.plan.tasks.len() > 1 {
+        text.push(Line::new().with(Label::Dim, "* on the longest way to the end"));
+    }
     for task in &prepared.plan.tasks {
         for check in &task.checks {
             let line = format!("{}: check: {check}", task.id);
