@@ -2,7 +2,7 @@
 //! in the same process run, interleaved, so that a busy machine slows both.
 //!
 //! ```text
-//! cargo bench --bench crew                  every figure, under three minutes
+//! cargo bench --bench crew                  every figure, in some minutes
 //! cargo bench --bench crew -- append run    those whose name begins so
 //! ```
 //!
