@@ -192,9 +192,11 @@ fn version(shop: &Shop, adapter: &Adapter, env: &[(OsString, OsString)]) -> Opti
         let program = adapter.installed(path)?;
         let args = ["--version".into()];
         let said = output(program.as_os_str(), &args, env, Path::new("/"), &[], ASKING).ok()?;
-        let text = String::from_utf8_lossy(&said.stdout).into_owned();
+        // pi tells it on standard error.
+        let said =
+            [said.stdout, said.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
         let number = |word: &&str| word.starts_with(|c: char| c.is_ascii_digit());
-        account::name(text.split_whitespace().find(number)?)
+        account::name(said.iter().flat_map(|text| text.split_whitespace()).find(number)?)
     };
     known.entry(adapter.name).or_insert_with(asked).clone()
 }
