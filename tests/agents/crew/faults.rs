@@ -9,7 +9,9 @@ const ONE: &str = "[task one]";
 
 /// A run whose only attempt meets this fault, always: the class on record.
 fn class(program: Program, fault: Fault) -> String {
-    let script = (0..12).fold(Conversation::of(ONE), |script, _| script.says(fault));
+    // opencode shortens what is too long for ever: it is told so once.
+    let times = if (program, fault) == (Program::Opencode, Fault::TooLong) { 1 } else { 12 };
+    let script = (0..times).fold(Conversation::of(ONE), |script, _| script.says(fault));
     let steps = [step("one", &["retries: 0"], &format!("{{goal}} {ONE}"))];
     let rig = Rig::new(program, vec![script], &steps);
     let said = rig.run();

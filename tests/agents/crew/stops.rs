@@ -18,7 +18,9 @@ fn made() -> Vec<Part> {
 /// done before is kept.
 fn hangs(program: Program) {
     let script = Conversation::of(ONE).says(made()).says(Fault::Hang);
-    let steps = [step("one", &["retries: 0", "idle: 40s"], &format!("{{goal}} {ONE}"))];
+    // opencode says nothing before its first turn has begun, and starts slowly.
+    let idle = if program == Program::Opencode { "idle: 100s" } else { "idle: 40s" };
+    let steps = [step("one", &["retries: 0", idle], &format!("{{goal}} {ONE}"))];
     let rig = Rig::new(program, vec![script], &steps);
     rig.run().exits(1);
     let attempt = rig.state()["tasks"][0]["attempts"][0].clone();
