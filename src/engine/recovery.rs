@@ -106,7 +106,11 @@ fn salvage(shop: &Shop, orphan: &Orphan) -> Result<Work, StoreError> {
     };
     let slot = match shop.slots.reopen(&orphan.slot, &orphan.base) {
         Ok(slot) => slot,
-        Err(SlotError::Gone(_)) => return pinned_work(shop, orphan, pinned),
+        Err(SlotError::Gone(_)) => {
+            // What stays is found by doctor; the work is what counts.
+            let _ = shop.slots.forget(&orphan.slot);
+            return pinned_work(shop, orphan, pinned);
+        }
         Err(error) => return Ok(stays(error.to_string())),
     };
     let meta = super::worker::meta(shop, &orphan.task, orphan.attempt, &orphan.agent);

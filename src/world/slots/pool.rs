@@ -211,6 +211,20 @@ impl Slots {
         slot.berth.as_ref().map_or(Ok(()), |berth| berth.forget())
     }
 
+    /// Removes what leads to the slot of this key when there is no slot: somebody
+    /// took it away. A key that leads nowhere is no error.
+    ///
+    /// # Errors
+    /// The link can't be removed.
+    pub fn forget(&self, key: &str) -> Result<(), SlotError> {
+        let link = self.root.join(key);
+        let Some(name) = target(&self.root, key) else { return Ok(()) };
+        if self.root.join(name).exists() {
+            return Ok(());
+        }
+        gone(fs::remove_file(&link)).map_err(SlotError::io("remove", &link))
+    }
+
     /// Removes a slot of the pool and what is known of it.
     pub(super) fn discard(&self, folder: &Path, berth: &Berth) -> Result<(), SlotError> {
         gone(fs::remove_file(berth.ready())).map_err(SlotError::io("remove", &berth.ready()))?;
