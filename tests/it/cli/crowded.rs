@@ -18,6 +18,12 @@ fn runs_inside_runs_end_at_the_documented_level() {
          echo $CREW_DEPTH $code >>{noted}"
     );
     sandbox.workflow(&[step("one", &["retries: 0"], &script)]);
+    // A fence ends it sooner: a run inside has nowhere to write.
+    sandbox.by_user(|sandbox| {
+        sandbox.git(&["config", "crew.sandbox", "none"]);
+        let global = sandbox.top().join("home/.gitconfig");
+        super::sandbox::put(&global, "[crew]\n\tsandbox = none\n");
+    });
     sandbox.run(&[], 0);
     let lines = std::fs::read_to_string(&noted).expect("noted");
     let deepest = git_crew::world::environment::MAX_DEPTH;
