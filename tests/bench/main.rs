@@ -20,6 +20,7 @@ mod append;
 mod fixture;
 mod read;
 mod run;
+mod slots;
 
 /// What a figure is compared with.
 #[derive(Clone, Copy)]
@@ -79,12 +80,14 @@ impl Figure {
 /// A group of figures that are measured together.
 type Group = (&'static str, fn() -> Vec<Figure>);
 
-const GROUPS: [Group; 5] = [
+const GROUPS: [Group; 7] = [
     ("append", append::durable),
     ("beside", append::beside_others),
     ("status", read::status),
     ("show", read::show),
     ("run", run::sixteen_tasks),
+    ("slots", slots::small),
+    ("slots-large", slots::large),
 ];
 
 fn main() {

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::fixture::{self, CREW, Repo, median, ms, share};
 use crate::{Figure, Target};
 
-const TASKS: usize = 16;
-const FILES: usize = 3000;
+pub(crate) const TASKS: usize = 16;
+pub(crate) const FILES: usize = 3000;
 
 /// Files of the repository on which only the start is measured.
 const FEW: usize = 100;
@@ -38,8 +38,8 @@ for one in $all; do wait "$one"; done
 "#;
 
 /// One side of one round.
-struct Taken {
-    whole: Duration,
+pub(crate) struct Taken {
+    pub(crate) whole: Duration,
     /// From the start of the process to the first line of the first task.
     first: Duration,
     /// The most memory that the process itself had, in kilobytes.
@@ -61,14 +61,16 @@ const TEAM: &str = "---\nname: many\ndescription: one hand\ndefaultWorkflow: man
 # One hand\n\n- hand: agent=demo-hand runs the script in its task\n";
 
 /// A repository with the workflows `many` and `single`.
-fn repository(count: usize) -> Repo {
+pub(crate) fn repository(count: usize) -> Repo {
     let mut files = fixture::files(count, 13_000);
     for (name, tasks) in [("many", TASKS), ("single", 1)] {
         let path = format!(".crew/workflows/{name}.workflow.md");
         files.push((path, workflow(name, tasks).into_bytes()));
     }
     files.push((".crew/teams/many.team.md".into(), TEAM.into()));
-    Repo::new(files)
+    let repo = Repo::new(files);
+    fixture::output(&mut repo.command(CREW, &["trust", "--yes"]));
+    repo
 }
 
 fn now() -> u128 {
@@ -112,7 +114,7 @@ fn high_water(status: &str) -> Option<u64> {
     line.split_whitespace().nth(1)?.parse().ok()
 }
 
-fn by_script(repo: &Repo, round: u32, tasks: usize) -> Taken {
+pub(crate) fn by_script(repo: &Repo, round: u32, tasks: usize) -> Taken {
     let state = repo.beside("script");
     let round = format!("{round}-{tasks}");
     let mut command = repo.command("sh", &["-c", SCRIPT]);
