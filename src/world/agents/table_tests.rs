@@ -106,3 +106,18 @@ fn the_state_is_where_the_variable_says_or_at_home() {
     assert_eq!(of(&[("HOME", "/h"), ("CLAUDE_CONFIG_DIR", "c")]), Some("/h/.claude".into()));
     assert_eq!(of(&[]), None);
 }
+
+#[test]
+fn the_fence_makes_the_same_folders_private() {
+    use crate::world::fence::state;
+    for adapter in ALL {
+        for folder in adapter.state {
+            let row = state::TABLE.iter().find(|row| {
+                (row.program == adapter.program || row.program.is_empty())
+                    && row.variable == folder.variable
+            });
+            let usual = row.map(|row| row.usual);
+            assert_eq!(usual, Some(folder.default), "{}: {}", adapter.name, folder.variable);
+        }
+    }
+}
