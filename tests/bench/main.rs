@@ -21,6 +21,7 @@ mod fixture;
 mod read;
 mod run;
 mod slots;
+mod stream;
 
 /// What a figure is compared with.
 #[derive(Clone, Copy)]
@@ -80,7 +81,7 @@ impl Figure {
 /// A group of figures that are measured together.
 type Group = (&'static str, fn() -> Vec<Figure>);
 
-const GROUPS: [Group; 7] = [
+const GROUPS: [Group; 8] = [
     ("append", append::durable),
     ("beside", append::beside_others),
     ("status", read::status),
@@ -88,6 +89,7 @@ const GROUPS: [Group; 7] = [
     ("run", run::sixteen_tasks),
     ("slots", slots::small),
     ("slots-large", slots::large),
+    ("stream", stream::events),
 ];
 
 fn main() {
