@@ -50,13 +50,15 @@ pub enum FailureClass {
     /// The user's repository was changed while an agent worked that nothing kept
     /// from it.
     RepositoryChanged,
+    /// What it wrote is no plan, or no list, that tasks could be made from.
+    Plan,
     /// Something that git-crew itself could not do (disk, git, a broken slot).
     Internal,
 }
 
 impl FailureClass {
     /// Every class, in the order of the documentation.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Check,
         Self::Exit,
         Self::Signal,
@@ -76,6 +78,7 @@ impl FailureClass {
         Self::Setup,
         Self::BaseConflict,
         Self::RepositoryChanged,
+        Self::Plan,
         Self::Internal,
     ];
 
@@ -102,6 +105,7 @@ impl FailureClass {
             Self::Setup => "setup",
             Self::BaseConflict => "base-conflict",
             Self::RepositoryChanged => "repo-changed",
+            Self::Plan => "plan",
             Self::Internal => "internal",
         }
     }
@@ -207,6 +211,8 @@ pub struct CheckRun {
     pub err_sha256: Option<String>,
     /// The kept end of its output.
     pub tail: String,
+    /// An agent's plan brought it, not the workflow.
+    pub from_plan: bool,
 }
 
 impl CheckRun {
@@ -258,12 +264,13 @@ pub struct Verdict {
 
 impl Verdict {
     /// Whether the verdict rests on what it names: nothing passes without a
-    /// check, or with one that did not pass.
+    /// check of the workflow's own, or with any that did not pass.
     #[must_use]
     pub fn is_founded(&self) -> bool {
         match self.result {
             Judgement::Passed => {
-                !self.checks.is_empty() && self.checks.iter().all(CheckRun::passed)
+                self.checks.iter().any(|check| !check.from_plan)
+                    && self.checks.iter().all(CheckRun::passed)
             }
             Judgement::Failed | Judgement::Unverified => true,
         }

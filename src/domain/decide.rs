@@ -9,7 +9,8 @@ use super::attempt::{Ending, Judgement, Verdict};
 use super::event::{Authority, EventKind};
 use super::id::{HolderId, TaskId};
 use super::lease::{Binding, Facts, Grant, LeaseRefusal, Token};
-use super::run::{Outline, Run, RunEnd, RunStatus};
+use super::revision::{self, Misfit};
+use super::run::{Outline, OutlineTask, Run, RunEnd, RunStatus};
 use super::task::{Task, TaskEnd, TaskStatus};
 
 /// Who asks.
@@ -106,6 +107,9 @@ pub enum Refusal {
     /// A graph that can't be worked off.
     #[error("task '{0}' is there twice, or waits for itself or for a task that is not there")]
     BadPlan(TaskId),
+    /// No tasks can come of a task where it stands.
+    #[error("no tasks can come of '{0}' as it stands")]
+    NoRevision(TaskId),
     /// What an attempt of an earlier holder did is not known.
     #[error(
         "attempt {attempt} of '{task}' belongs to an earlier holder: it can only be interrupted or cancelled"
@@ -192,6 +196,7 @@ fn legal(run: &Run, actor: &Actor, kind: &EventKind) -> Result<(), Refusal> {
         EventKind::CancelRequested { .. } if run.cancel.is_some() => Err(Refusal::AlreadyAsked),
         EventKind::CancelRequested { .. } => Ok(()),
         EventKind::RunPlanned { outline } => plan(run, outline),
+        EventKind::PlanRevised { task, tasks, why } => revise(run, task, tasks, why),
         EventKind::RunReopened if run.status.is_terminal() => run_move(run, run.reopened_status()),
         EventKind::RunReopened => {
             Err(Refusal::RunMove { from: run.status, to: run.reopened_status() })
@@ -261,14 +266,27 @@ fn start(run: &Run, id: &TaskId, attempt: u32) -> Result<(), Refusal> {
     if attempt != task.next_attempt() {
         return Err(Refusal::WrongAttempt { task: id.clone(), attempt });
     }
+    ready(run, task)
+}
+
+fn ready(run: &Run, task: &Task) -> Result<(), Refusal> {
     let waits = task
         .needs
         .iter()
         .find(|need| run.task(need).is_none_or(|need| need.status != TaskStatus::Completed));
     match waits {
-        Some(needs) => Err(Refusal::NotReady { task: id.clone(), needs: needs.clone() }),
+        Some(needs) => Err(Refusal::NotReady { task: task.id.clone(), needs: needs.clone() }),
         None => Ok(()),
     }
+}
+
+/// Whether its newest result is there and no check failed on it.
+fn counts(task: &Task) -> bool {
+    task.last().is_some_and(|last| {
+        last.ending == Some(Ending::Finished)
+            && last.verdict.as_ref().is_some_and(|v| v.result != Judgement::Failed)
+            && last.work.as_ref().is_some_and(|work| work.commit.is_some())
+    })
 }
 
 fn judge(run: &Run, id: &TaskId, attempt: u32, verdict: &Verdict) -> Result<(), Refusal> {
@@ -288,12 +306,7 @@ fn judge(run: &Run, id: &TaskId, attempt: u32, verdict: &Verdict) -> Result<(), 
 
 fn task_end(run: &Run, id: &TaskId, end: TaskEnd) -> Result<(), Refusal> {
     let task = task_move(run, id, end.status())?;
-    let judged = task.last().is_some_and(|last| {
-        last.ending == Some(Ending::Finished)
-            && last.verdict.as_ref().is_some_and(|v| v.result != Judgement::Failed)
-            && last.work.as_ref().is_some_and(|work| work.commit.is_some())
-    });
-    if end == TaskEnd::Completed && !judged {
+    if end == TaskEnd::Completed && !counts(task) {
         return Err(Refusal::NoResult(id.clone()));
     }
     Ok(())
@@ -304,8 +317,7 @@ fn run_end(run: &Run, end: RunEnd) -> Result<(), Refusal> {
     all_over(run)?;
     match end {
         RunEnd::Completed => {
-            let short = run.tasks.iter().find(|task| task.status != TaskStatus::Completed);
-            if let Some(task) = short {
+            if let Some(task) = run.unfinished() {
                 return Err(Refusal::Unfinished(task.id.clone()));
             }
             let whole = run.result.as_ref().is_some_and(|result| result.left.is_empty());
@@ -332,6 +344,26 @@ fn plan(run: &Run, outline: &Outline) -> Result<(), Refusal> {
         Some(task) => Err(Refusal::BadPlan(task.clone())),
         None if outline.tasks.is_empty() => Err(Refusal::EmptyPlan),
         None => Ok(()),
+    }
+}
+
+/// Behind a task whose result counts but which is not completed, so that nothing
+/// has begun that must wait for the new tasks; or in place of one that could
+/// start and never did.
+fn revise(run: &Run, id: &TaskId, tasks: &[OutlineTask], why: &str) -> Result<(), Refusal> {
+    let task = find(run, id)?;
+    let revised = run.tasks.iter().any(|other| other.planned_by.as_ref() == Some(id));
+    let ripe = match task.status {
+        TaskStatus::Verifying => counts(task) && !revised,
+        _ => true,
+    };
+    if task.status == TaskStatus::Queued {
+        ready(run, task)?;
+    }
+    match revision::tasks(run, id, tasks, why) {
+        Ok(_) if ripe => Ok(()),
+        Ok(_) | Err(Misfit::Place) => Err(Refusal::NoRevision(id.clone())),
+        Err(Misfit::Graph(task)) => Err(Refusal::BadPlan(task)),
     }
 }
 

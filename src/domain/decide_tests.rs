@@ -219,3 +219,80 @@ fn cancelling_is_forgotten_when_the_run_has_answered_it() {
     assert_eq!(story.run().cancel, None);
     assert_eq!(story.run().ended, None);
 }
+
+fn judged_well() -> [EventKind; 3] {
+    [started("one", 1), finished(), judged("one", 1, Judgement::Unverified)]
+}
+
+#[test]
+fn a_plan_comes_behind_a_judged_task_once() {
+    let story = || given(&[("one", &[]), ("last", &["one"])]).and(judged_well());
+    let plan = || revised("one", &[("more", &["one"]), ("most", &["more"])]);
+    let after = story().when(a(), plan()).then("more", T::Queued);
+    let needs = |story: &Story, id: &str| -> Vec<String> {
+        story.run().task(&task(id)).expect("a task").needs.iter().map(ToString::to_string).collect()
+    };
+    assert_eq!(needs(&after, "last"), ["one", "most"], "it waits for the whole plan");
+    let order: Vec<&str> = after.run().tasks.iter().map(|task| task.id.as_str()).collect();
+    assert_eq!(order, ["one", "more", "most", "last"]);
+    assert_eq!(after.run().tasks[1].planned_by, Some(task("one")));
+    let again = revised("one", &[("other", &["one"])]);
+    after.clone().when(a(), again).refused(Refusal::NoRevision(task("one")));
+    let after = after.and([over("one", TaskEnd::Completed)]);
+    let not_ready = Refusal::NotReady { task: task("last"), needs: task("most") };
+    after.when(a(), started("last", 1)).refused(not_ready);
+    let twice = revised("one", &[("last", &["one"])]);
+    story().when(a(), twice).refused(Refusal::BadPlan(task("last")));
+    let circle = revised("one", &[("more", &["last"])]);
+    assert!(matches!(story().when(a(), circle).why(), Refusal::BadPlan(_)));
+    story().when(a(), revised("one", &[])).refused(Refusal::NoRevision(task("one")));
+    let bad = one([started("one", 1), finished(), judged("one", 1, Judgement::Failed)]);
+    bad.when(a(), plan()).refused(Refusal::NoRevision(task("one")));
+    one([])
+        .and(judged_well())
+        .when(anyone("u"), plan())
+        .refused(Refusal::NotHolder { event: "plan-revised" });
+}
+
+#[test]
+fn a_list_takes_the_place_of_its_task() {
+    let tasks: &[(&str, &[&str])] = &[("one", &[]), ("each", &["one"]), ("last", &["each"])];
+    let early = revised("each", &[("each-1", &["one"])]);
+    let waits = Refusal::NotReady { task: task("each"), needs: task("one") };
+    given(tasks).when(a(), early.clone()).refused(waits);
+    let story = || given(tasks).and(done("one"));
+    let both = revised("each", &[("each-1", &["one"]), ("each-2", &["one"])]);
+    let after = story().when(a(), both).then("each-2", T::Queued);
+    assert_eq!(after.run().task(&task("each")), None);
+    assert_eq!(
+        after.run().task(&task("last")).expect("there").needs,
+        [task("each-1"), task("each-2")]
+    );
+    let begun = story().and([started("each", 1), ended("each", 1, Ending::Interrupted)]);
+    begun.when(a(), early).refused(Refusal::NoRevision(task("each")));
+}
+
+#[test]
+fn a_list_without_lines_is_skipped_and_nothing_is_missing() {
+    let tasks: &[(&str, &[&str])] = &[("one", &[]), ("each", &["one"]), ("last", &["each"])];
+    let story = given(tasks).and(done("one"));
+    let story = story.when(a(), revised("each", &[])).then("each", T::Skipped);
+    assert_eq!(story.run().task(&task("last")).expect("there").needs, [task("one")]);
+    let story = story.and(done("last")).and([result_made()]);
+    let story = story.when(a(), run_over(RunEnd::Completed)).then_run(R::Completed);
+    assert!(story.run().verified(), "what was skipped needs no check");
+    // skipped because of what it needs is another thing
+    let dead = given(tasks).and([over("one", TaskEnd::Failed), over("each", TaskEnd::Skipped)]);
+    let dead = dead.and([over("last", TaskEnd::Skipped), result_made()]);
+    dead.when(a(), run_over(RunEnd::Completed)).refused(Refusal::Unfinished(task("one")));
+}
+
+#[test]
+fn checks_that_a_plan_brought_verify_nothing() {
+    let mut verdict = judged("one", 1, Judgement::Passed);
+    if let EventKind::VerdictReached { verdict, .. } = &mut verdict {
+        verdict.checks[0].from_plan = true;
+    }
+    let story = one([started("one", 1), finished()]);
+    story.when(a(), verdict).refused(Refusal::Unfounded(task("one")));
+}

@@ -8,7 +8,7 @@
 use super::attempt::{Ending, Output, Verdict, Work};
 use super::id::{HolderId, Oid, Op, TaskId};
 use super::lease::{Because, Grant, Token};
-use super::run::{Outline, Request, RunEnd};
+use super::run::{Outline, OutlineTask, Request, RunEnd};
 use super::task::TaskEnd;
 use super::time::Timestamp;
 
@@ -77,6 +77,17 @@ pub enum EventKind {
     RunPlanned {
         /// The graph; the texts are in `plan.json`.
         outline: Outline,
+    },
+    /// Tasks came of a task: behind it (its agent wrote a plan), or in its place
+    /// (it is done once for each line of a list). A list without lines brings
+    /// none, and the task is skipped.
+    PlanRevised {
+        /// Of which.
+        task: TaskId,
+        /// The new ones, each after its needs; the texts are in `plan.json`.
+        tasks: Vec<OutlineTask>,
+        /// One line for people.
+        why: String,
     },
     /// An agent is about to be started.
     AttemptStarted {
@@ -182,6 +193,7 @@ impl EventKind {
             Self::LeaseGranted { .. } => "lease-granted",
             Self::LeaseReleased => "lease-released",
             Self::RunPlanned { .. } => "run-planned",
+            Self::PlanRevised { .. } => "plan-revised",
             Self::AttemptStarted { .. } => "attempt-started",
             Self::AttemptEnded { .. } => "attempt-ended",
             Self::VerdictReached { .. } => "verdict-reached",
@@ -206,6 +218,7 @@ impl EventKind {
             }
             Self::LeaseReleased
             | Self::RunPlanned { .. }
+            | Self::PlanRevised { .. }
             | Self::AttemptStarted { .. }
             | Self::AttemptEnded { .. }
             | Self::VerdictReached { .. }
@@ -222,7 +235,8 @@ impl EventKind {
     #[must_use]
     pub fn task(&self) -> Option<&TaskId> {
         match self {
-            Self::AttemptStarted { task, .. }
+            Self::PlanRevised { task, .. }
+            | Self::AttemptStarted { task, .. }
             | Self::AttemptEnded { task, .. }
             | Self::VerdictReached { task, .. }
             | Self::RetryPlanned { task, .. }
@@ -251,6 +265,7 @@ impl EventKind {
             | Self::LeaseGranted { .. }
             | Self::LeaseReleased
             | Self::RunPlanned { .. }
+            | Self::PlanRevised { .. }
             | Self::RetryPlanned { .. }
             | Self::TaskEnded { .. }
             | Self::TaskReopened { .. }

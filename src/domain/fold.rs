@@ -6,6 +6,7 @@ use super::attempt::{Attempt, Judgement};
 use super::event::{Authority, Event, EventKind};
 use super::id::{RunId, TaskId};
 use super::lease::{Lease, Token};
+use super::revision;
 use super::run::{Run, RunResult, RunStatus};
 use super::task::{Task, TaskEnd, TaskStatus};
 
@@ -155,6 +156,12 @@ fn change(run: &mut Run, event: &Event) -> Result<(), Corrupt> {
         | EventKind::RunEnded { .. }
         | EventKind::RunReopened
         | EventKind::ResultMade { .. } => change_run(run, event),
+        EventKind::PlanRevised { task, tasks, why } => {
+            let in_time = run.status == RunStatus::Running;
+            let revised = revision::tasks(run, task, tasks, why).ok().filter(|_| in_time);
+            run.tasks = revised.ok_or_else(|| misfit(event, task.as_str()))?;
+            Ok(())
+        }
         EventKind::AttemptStarted { task, .. }
         | EventKind::AttemptEnded { task, .. }
         | EventKind::VerdictReached { task, .. }
@@ -197,7 +204,7 @@ fn change_run(run: &mut Run, event: &Event) -> Result<(), Corrupt> {
             }
             go(run, event, RunStatus::Running)?;
             run.jobs = outline.jobs;
-            run.tasks = outline.tasks.iter().map(planned).collect();
+            run.tasks = outline.tasks.iter().map(|task| task.begin(None)).collect();
             Ok(())
         }
         EventKind::RunEnded { end, why } => {
@@ -231,6 +238,7 @@ fn change_run(run: &mut Run, event: &Event) -> Result<(), Corrupt> {
         EventKind::RunCreated { .. }
         | EventKind::LeaseGranted { .. }
         | EventKind::LeaseReleased
+        | EventKind::PlanRevised { .. }
         | EventKind::AttemptStarted { .. }
         | EventKind::AttemptEnded { .. }
         | EventKind::VerdictReached { .. }
@@ -239,22 +247,6 @@ fn change_run(run: &mut Run, event: &Event) -> Result<(), Corrupt> {
         | EventKind::TaskReopened { .. }
         | EventKind::CancelRequested { .. }
         | EventKind::Noted { .. } => Err(misfit(event, "the run")),
-    }
-}
-
-fn planned(task: &super::run::OutlineTask) -> Task {
-    Task {
-        id: task.id.clone(),
-        title: task.title.clone(),
-        role: task.role.clone(),
-        needs: task.needs.clone(),
-        status: TaskStatus::Queued,
-        attempts: Vec::new(),
-        forgiven: 0,
-        not_before: None,
-        result: None,
-        verified: false,
-        why: None,
     }
 }
 
@@ -276,6 +268,7 @@ fn fits(task: &Task, kind: &EventKind) -> bool {
         | EventKind::LeaseGranted { .. }
         | EventKind::LeaseReleased
         | EventKind::RunPlanned { .. }
+        | EventKind::PlanRevised { .. }
         | EventKind::RetryPlanned { .. }
         | EventKind::TaskEnded { .. }
         | EventKind::ResultMade { .. }
@@ -338,6 +331,7 @@ fn change_task(task: &mut Task, event: &Event) -> Result<(), Corrupt> {
         | EventKind::LeaseGranted { .. }
         | EventKind::LeaseReleased
         | EventKind::RunPlanned { .. }
+        | EventKind::PlanRevised { .. }
         | EventKind::ResultMade { .. }
         | EventKind::RunEnded { .. }
         | EventKind::RunReopened

@@ -62,6 +62,12 @@ pub(crate) fn planned(tasks: &[(&str, &[&str])]) -> EventKind {
     EventKind::RunPlanned { outline: Outline { tasks: tasks.collect(), jobs: 2 } }
 }
 
+/// New tasks that come of one.
+pub(crate) fn revised(id: &str, new: &[(&str, &[&str])]) -> EventKind {
+    let EventKind::RunPlanned { outline } = planned(new) else { unreachable!() };
+    EventKind::PlanRevised { task: task(id), tasks: outline.tasks, why: "its plan".into() }
+}
+
 pub(crate) fn started(id: &str, attempt: u32) -> EventKind {
     EventKind::AttemptStarted {
         task: task(id),
@@ -98,6 +104,7 @@ pub(crate) fn judged(id: &str, attempt: u32, result: Judgement) -> EventKind {
         sha256: String::new(),
         err_sha256: None,
         tail: String::new(),
+        from_plan: false,
     });
     let verdict = Verdict {
         result,
@@ -272,6 +279,12 @@ impl When {
         let story = self.allowed();
         assert_eq!(story.run().status, status);
         story
+    }
+
+    /// Why it was refused.
+    #[track_caller]
+    pub(crate) fn why(self) -> Refusal {
+        self.answer.expect_err("it was allowed")
     }
 
     /// It was refused for this reason.

@@ -62,6 +62,9 @@ fn candidates(run: &Run, who: &str) -> Vec<EventKind> {
             all.extend(Judgement::ALL.map(|result| judged(id, attempt, result)));
         }
         all.extend([retry(id, 0), reopened(id)]);
+        all.push(revised(id, &[("more", &[id]), ("most", &["more"])]));
+        all.push(revised(id, &[("each", &[]), ("other", &[])]));
+        all.push(revised(id, &[]));
         all.extend(TaskEnd::ALL.map(|end| over(id, end)));
     }
     all
@@ -125,8 +128,15 @@ fn lawful(
         let held = before.lease.held.as_ref().map(|held| &held.holder);
         prop_assert_eq!(held, Some(&who.holder), "somebody else wrote");
     }
-    prop_assert!(before.tasks.is_empty() || before.tasks.len() == after.tasks.len());
-    for (old, new) in before.tasks.iter().zip(&after.tasks) {
+    let revises = matches!(kind, EventKind::PlanRevised { .. });
+    for old in &before.tasks {
+        let Some(new) = after.task(&old.id) else {
+            prop_assert!(revises && old.attempts.is_empty(), "a task was forgotten");
+            continue;
+        };
+        if old.needs != new.needs {
+            prop_assert!(revises && old.attempts.is_empty(), "a task began without its needs");
+        }
         let kept = old.attempts.len() <= new.attempts.len()
             && old.attempts.iter().zip(&new.attempts).all(|(old, new)| old.number == new.number);
         prop_assert!(kept, "an attempt was forgotten");

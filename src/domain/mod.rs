@@ -32,6 +32,7 @@ pub mod plan;
 pub mod policy;
 pub mod prompt;
 pub mod protocol;
+pub mod revision;
 pub mod run;
 pub mod scope;
 pub mod settings;

@@ -6,6 +6,7 @@
 //! check              yes     at once    needs attention       fail
 //! out-of-scope       yes     at once    needs attention       fail
 //! wrote-read-only    yes     at once    needs attention       fail
+//! plan               yes     once, at once                    fail
 //! exit               yes     backoff    -                     fail
 //! signal             yes     backoff    -                     fail
 //! wall-limit         yes     backoff    -                     fail
@@ -30,8 +31,9 @@
 //! "At once" is for faults that the next attempt is told about and can mend; a
 //! wait would help nobody. Such a fault on the very tree that had it before
 //! means that being told did not help: a person is asked. Waits are for faults
-//! that may pass by themselves. Who gives up says so with every attempt (the dead
-//! letter), and the attempts' work is kept. "Later" is a longer wait: the agent's
+//! that may pass by themselves. A plan that can't be used is mended once, by who is
+//! told what is wrong with it: more rounds cost more than they bring. Who gives up
+//! says so with every attempt (the dead letter), and the attempts' work is kept. "Later" is a longer wait: the agent's
 //! own program has tried again for minutes before it gave up.
 //!
 //! `*`: where a step, role, agent or team names several agents, the next of them
@@ -141,6 +143,8 @@ pub enum Next {
 pub enum Again {
     /// Without a wait, with the failure as feedback.
     AtOnce,
+    /// The same, but a single time however many retries are left.
+    Once,
     /// After a wait that doubles each time.
     Backoff,
     /// After a longer wait that doubles each time.
@@ -157,6 +161,7 @@ pub fn again(class: FailureClass) -> Again {
     use FailureClass as C;
     match class {
         C::Check | C::OutOfScope | C::WroteReadOnly => Again::AtOnce,
+        C::Plan => Again::Once,
         C::Exit
         | C::Signal
         | C::WallLimit
@@ -196,6 +201,7 @@ pub fn moves_on(class: FailureClass) -> bool {
         | C::Setup
         | C::BaseConflict
         | C::RepositoryChanged
+        | C::Plan
         | C::Internal => false,
     }
 }
@@ -260,7 +266,8 @@ pub fn after_attempt(terms: Terms<'_>, history: &[Outcome], now: Timestamp, jitt
             );
             return Next::NeedsAttention { why };
         }
-        Again::AtOnce | Again::Backoff | Again::Later => {}
+        Again::Once if alike(earlier, class) => return Next::Fail { why: letter(history) },
+        Again::AtOnce | Again::Once | Again::Backoff | Again::Later => {}
     }
     if failures > retries {
         return Next::Fail { why: letter(history) };
@@ -268,7 +275,7 @@ pub fn after_attempt(terms: Terms<'_>, history: &[Outcome], now: Timestamp, jitt
     let wait = match way {
         Again::Backoff => backoff_ms(failures - 1, jitter),
         Again::Later => later_ms(failures - 1, jitter),
-        Again::AtOnce | Again::Never | Again::Person => 0,
+        Again::AtOnce | Again::Once | Again::Never | Again::Person => 0,
     };
     let why = format!("{}, retry {failures} of {retries}", class.word());
     Next::Retry { not_before: now.plus_ms(wait), why }
@@ -277,6 +284,13 @@ pub fn after_attempt(terms: Terms<'_>, history: &[Outcome], now: Timestamp, jitt
 fn failures(history: &[Outcome]) -> u32 {
     let failed = history.iter().filter(|one| matches!(one, Outcome::Failed { .. })).count();
     u32::try_from(failed).unwrap_or(u32::MAX)
+}
+
+/// Whether an earlier attempt failed in the same way.
+fn alike(earlier: &[Outcome], class: FailureClass) -> bool {
+    let same =
+        |one: &Outcome| matches!(one, Outcome::Failed { class: other, .. } if *other == class);
+    earlier.iter().any(same)
 }
 
 /// Whether an earlier attempt failed in the same way on the same tree.

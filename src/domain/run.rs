@@ -1,10 +1,12 @@
 //! A run: the state that its events fold into.
 
+use std::collections::BTreeSet;
+
 use super::attempt::Attempt;
 use super::event::Unmerged;
 use super::id::{Oid, RunId, TaskId};
 use super::lease::Lease;
-use super::task::Task;
+use super::task::{Task, TaskStatus};
 use super::time::Timestamp;
 use super::usage::Spent;
 
@@ -134,6 +136,27 @@ pub struct OutlineTask {
     pub needs: Vec<TaskId>,
 }
 
+impl OutlineTask {
+    /// The task as it begins.
+    #[must_use]
+    pub fn begin(&self, planned_by: Option<TaskId>) -> Task {
+        Task {
+            id: self.id.clone(),
+            title: self.title.clone(),
+            role: self.role.clone(),
+            needs: self.needs.clone(),
+            planned_by,
+            status: TaskStatus::Queued,
+            attempts: Vec::new(),
+            forgiven: 0,
+            not_before: None,
+            result: None,
+            verified: false,
+            why: None,
+        }
+    }
+}
+
 /// The graph of a run, without its texts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outline {
@@ -149,24 +172,28 @@ impl Outline {
     /// it waits for itself.
     #[must_use]
     pub fn fault(&self) -> Option<&TaskId> {
-        let doubled = |(at, task): &(usize, &OutlineTask)| {
-            self.tasks.iter().take(*at).any(|earlier| earlier.id == task.id)
-        };
-        if let Some((_, task)) = self.tasks.iter().enumerate().find(doubled) {
-            return Some(&task.id);
-        }
-        let mut ready = std::collections::BTreeSet::new();
-        loop {
-            let next = self.tasks.iter().find(|task| {
-                !ready.contains(&task.id) && task.needs.iter().all(|need| ready.contains(need))
-            });
-            match next {
-                Some(task) => ready.insert(task.id.clone()),
-                None => break,
-            };
-        }
-        self.tasks.iter().map(|task| &task.id).find(|id| !ready.contains(id))
+        fault(self.tasks.iter().map(|task| (&task.id, task.needs.as_slice())))
     }
+}
+
+/// [`Outline::fault`] of any tasks and their needs.
+pub fn fault<'a>(tasks: impl Iterator<Item = (&'a TaskId, &'a [TaskId])>) -> Option<&'a TaskId> {
+    let tasks: Vec<_> = tasks.collect();
+    let mut seen = BTreeSet::new();
+    if let Some((id, _)) = tasks.iter().find(|(id, _)| !seen.insert(*id)) {
+        return Some(id);
+    }
+    let mut ready = BTreeSet::new();
+    loop {
+        let next = tasks.iter().find(|(id, needs)| {
+            !ready.contains(id) && needs.iter().all(|need| ready.contains(&need))
+        });
+        match next {
+            Some((id, _)) => ready.insert(*id),
+            None => break,
+        };
+    }
+    tasks.iter().map(|(id, _)| *id).find(|id| !ready.contains(id))
 }
 
 /// The result of a run.
@@ -245,10 +272,26 @@ impl Run {
         Spent::of(attempts.filter(|one| !one.is_open()).map(Attempt::usage))
     }
 
+    /// Whether a task was skipped because its list is empty, not because of a
+    /// task that it needs: nothing is missing then.
+    #[must_use]
+    pub fn is_void(&self, task: &Task) -> bool {
+        let done = |id: &TaskId| self.task(id).is_some_and(|n| n.status == TaskStatus::Completed);
+        task.status == TaskStatus::Skipped && task.needs.iter().all(done)
+    }
+
+    /// The first task that is not done, and not void either.
+    #[must_use]
+    pub fn unfinished(&self) -> Option<&Task> {
+        let done = |task: &Task| task.status == TaskStatus::Completed || self.is_void(task);
+        self.tasks.iter().find(|task| !done(task))
+    }
+
     /// Whether checks passed on every task's result.
     #[must_use]
     pub fn verified(&self) -> bool {
-        !self.tasks.is_empty() && self.tasks.iter().all(|task| task.verified)
+        let mut made = self.tasks.iter().filter(|task| !self.is_void(task)).peekable();
+        made.peek().is_some() && made.all(|task| task.verified)
     }
 
     /// The tasks that no other task needs.

@@ -139,6 +139,9 @@ pub struct Task {
     pub role: String,
     /// The tasks whose results it starts from.
     pub needs: Vec<TaskId>,
+    /// The task whose plan or list it came of, when it was not there from the
+    /// beginning.
+    pub planned_by: Option<TaskId>,
     /// Where it stands.
     pub status: TaskStatus,
     /// Its attempts, oldest first; every one stays.

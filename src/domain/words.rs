@@ -71,6 +71,7 @@ pub fn subject(event: &Event) -> String {
         EventKind::LeaseGranted { token, grant, because } => granted(*token, grant, *because),
         EventKind::LeaseReleased => released(event.token, &event.by),
         EventKind::RunPlanned { outline } => planned(outline),
+        EventKind::PlanRevised { task, tasks, why } => revised(task, tasks.len(), why),
         EventKind::AttemptStarted { task, attempt, agent, resumes, .. } => {
             let same = if resumes.is_some() { ", same session" } else { "" };
             about(task, &format!("attempt {attempt} started on {}{same}", escaped(agent)))
@@ -97,7 +98,10 @@ pub fn subject(event: &Event) -> String {
 pub fn verdict(verdict: &Verdict) -> String {
     match verdict.result {
         Judgement::Passed => format!("passed {}", many(verdict.checks.len(), "check")),
-        Judgement::Unverified => "unverified, it has no check".to_owned(),
+        Judgement::Unverified => match verdict.checks.len() {
+            0 => "unverified, it has no check".to_owned(),
+            own => format!("unverified, it passed only {} of its plan", many(own, "check")),
+        },
         Judgement::Failed => match verdict.checks.iter().find(|check| !check.passed()) {
             Some(check) => format!("failed {}", check_words(check)),
             None => "failed its checks".to_owned(),
@@ -169,6 +173,14 @@ fn released(token: Option<Token>, by: &HolderId) -> String {
 fn planned(outline: &Outline) -> String {
     let tasks = many(outline.tasks.len(), "task");
     fit(&format!("planned {tasks}, at most {} at a time", outline.jobs))
+}
+
+fn revised(task: &TaskId, new: usize, why: &str) -> String {
+    match new {
+        0 => about(task, &with_why("nothing to do", why)),
+        1 => about(task, &with_why("1 task follows", why)),
+        many => about(task, &with_why(&format!("{many} tasks follow"), why)),
+    }
 }
 
 fn attempt_ended(task: &TaskId, attempt: u32, how: &Ending, work: &Work) -> String {

@@ -38,6 +38,7 @@ fn check(code: Option<i32>) -> CheckRun {
         sha256: String::new(),
         err_sha256: None,
         tail: String::new(),
+        from_plan: false,
     }
 }
 
@@ -76,7 +77,10 @@ fn all_kinds(name: &str, text: &str) -> Vec<EventKind> {
         EventKind::LeaseGranted { token: Token(1), grant: grant.clone(), because: Because::Free },
         EventKind::LeaseGranted { token: Token(2), grant, because: Because::HolderDied },
         EventKind::LeaseReleased,
-        EventKind::RunPlanned { outline: Outline { tasks: vec![node], jobs: 4 } },
+        EventKind::RunPlanned { outline: Outline { tasks: vec![node.clone()], jobs: 4 } },
+        EventKind::PlanRevised { task: t(), tasks: vec![node.clone()], why: s() },
+        EventKind::PlanRevised { task: t(), tasks: vec![node.clone(), node], why: s() },
+        EventKind::PlanRevised { task: t(), tasks: Vec::new(), why: s() },
         EventKind::AttemptStarted {
             task: t(),
             attempt: 2,
@@ -94,6 +98,7 @@ fn all_kinds(name: &str, text: &str) -> Vec<EventKind> {
         verdict_of(Judgement::Failed, vec![check(Some(0)), bad]),
         verdict_of(Judgement::Failed, vec![check(None)]),
         verdict_of(Judgement::Unverified, Vec::new()),
+        verdict_of(Judgement::Unverified, vec![check(Some(0))]),
         EventKind::RetryPlanned { task: t(), not_before: Timestamp(9), why: s() },
         EventKind::TaskEnded { task: t(), end: TaskEnd::NeedsAttention, why: s() },
         EventKind::TaskReopened { task: t() },
@@ -115,6 +120,9 @@ fn every_event_has_its_line() {
         lease granted to cdcdcdcd, token 2: the holder before it died
         lease released by abababab, token 3
         planned 1 task, at most 4 at a time
+        implement: 1 task follows: codex
+        implement: 2 tasks follow: codex
+        implement: nothing to do: codex
         implement: attempt 2 started on codex
         implement: attempt 2 finished, 3 changed paths kept
         implement: attempt 2 failed (wall-limit): codex
@@ -123,6 +131,7 @@ fn every_event_has_its_line() {
         implement: attempt 2 failed 'codex' with exit code 1
         implement: attempt 2 failed 'cargo test', which was stopped
         implement: attempt 2 is unverified, it has no check
+        implement: attempt 2 is unverified, it passed only 1 check of its plan
         implement: another attempt follows: codex
         implement: needs_attention: codex
         implement: reopened

@@ -375,13 +375,12 @@ impl Core {
 
     fn run_end(&self, run: &Run, unmerged: bool) -> RunEnd {
         let any = |status| run.tasks.iter().any(|task| task.status == status);
-        let all = |status| run.tasks.iter().all(|task| task.status == status);
         match &self.stop {
             Some(Stop::Cancel(_)) => RunEnd::Cancelled,
             Some(Stop::Fail(_)) => judge::stopped(run),
             _ if any(TaskStatus::Failed) => RunEnd::Failed,
             _ if unmerged || any(TaskStatus::NeedsAttention) => RunEnd::Blocked,
-            _ if all(TaskStatus::Completed) => RunEnd::Completed,
+            _ if run.unfinished().is_none() => RunEnd::Completed,
             _ => RunEnd::Cancelled,
         }
     }

@@ -63,8 +63,9 @@ pub fn summary(run: &Run, end: RunEnd, left: &[Unmerged], stop: Option<&Stop>) -
     match end {
         RunEnd::Completed if run.verified() => "every task completed and is verified".to_owned(),
         RunEnd::Completed => {
-            let open = run.tasks.iter().filter(|task| !task.verified).count();
-            format!("every task completed, {open} of {} unverified", run.tasks.len())
+            let made = || run.tasks.iter().filter(|task| !run.is_void(task));
+            let open = made().filter(|task| !task.verified).count();
+            format!("every task completed, {open} of {} unverified", made().count())
         }
         RunEnd::Failed => format!("{} failed", named(TaskStatus::Failed).join(", ")),
         RunEnd::Cancelled => "cancelled".to_owned(),

@@ -158,6 +158,7 @@ impl Fault {
             | Refusal::BadGrant(_)
             | Refusal::EmptyPlan
             | Refusal::BadPlan(_)
+            | Refusal::NoRevision(_)
             | Refusal::Foreign { .. }
             | Refusal::Unfounded(_)
             | Refusal::NoRunResult
@@ -182,6 +183,7 @@ fn refused(refusal: &Refusal) -> Exit {
         | Refusal::BadGrant(_)
         | Refusal::EmptyPlan
         | Refusal::BadPlan(_)
+        | Refusal::NoRevision(_)
         | Refusal::Foreign { .. }
         | Refusal::Unfounded(_)
         | Refusal::NoRunResult

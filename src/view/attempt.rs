@@ -159,6 +159,9 @@ pub struct CheckView {
     pub err_sha256: Option<String>,
     /// The kept end of its output.
     pub tail: String,
+    /// An agent's plan brought it: it can fail a result and never verify it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub from_plan: bool,
 }
 
 impl AttemptView {
@@ -252,6 +255,7 @@ fn verdict(verdict: &Verdict) -> VerdictView {
             sha256: check.sha256.clone(),
             err_sha256: check.err_sha256.clone(),
             tail: check.tail.clone(),
+            from_plan: check.from_plan,
         })
         .collect();
     VerdictView {

@@ -85,6 +85,7 @@ fn label(kind: &EventKind) -> Label {
         EventKind::LeaseGranted { .. } | EventKind::LeaseReleased => Label::Dim,
         EventKind::RunCreated { .. }
         | EventKind::RunPlanned { .. }
+        | EventKind::PlanRevised { .. }
         | EventKind::AttemptStarted { .. }
         | EventKind::TaskReopened { .. }
         | EventKind::ResultMade { .. }

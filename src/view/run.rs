@@ -130,6 +130,9 @@ pub struct TaskView {
     pub verified: bool,
     /// The tasks it starts from.
     pub needs: Vec<String>,
+    /// The task whose plan or list it came of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub planned_by: Option<String>,
     /// Its attempts, oldest first.
     pub attempts: Vec<AttemptView>,
     /// The commit that counts as its result.
@@ -245,6 +248,7 @@ impl TaskView {
             verified: task.verified,
             needs: names(&task.needs),
             spent: SpentView::of(task.spent()),
+            planned_by: task.planned_by.as_ref().map(ToString::to_string),
             took_ms: (!attempts.is_empty()).then_some(took),
             attempts,
             result: task.result.as_ref().map(ToString::to_string),

@@ -133,6 +133,7 @@ impl Story {
                 sha256: "f".repeat(64),
                 err_sha256: None,
                 tail: format!("one\n{}\n", self.text),
+                from_plan: false,
             }],
         };
         let verdict = Verdict { result, tree: oid('d'), checks, sandbox: "unconfined".into() };

@@ -21,6 +21,9 @@ pub fn text(run: &str, task: &TaskView, only: Option<u32>) -> Text {
     text.push(head);
     text.push(Line::new().with(Label::Strong, &task.title));
     let mut role = format!("played by {}", task.role);
+    if let Some(planner) = &task.planned_by {
+        role.push_str(&format!(", planned by {planner}"));
+    }
     if !task.needs.is_empty() {
         role.push_str(&format!(", after {}", list(&task.needs)));
     }
@@ -149,12 +152,13 @@ fn check_text(text: &mut Text, check: &CheckView) {
         None => (Label::Bad, "stopped".to_owned()),
     };
     let took = duration(i64::try_from(check.took_ms).unwrap_or(i64::MAX));
+    let whose = if check.from_plan { ", the plan's own" } else { "" };
     text.push(
         Line::plain("    ")
             .with(Label::Plain, &check.command)
             .with(Label::Plain, "  ")
             .with(label, &words)
-            .with(Label::Dim, &format!("  {took}")),
+            .with(Label::Dim, &format!("  {took}{whose}")),
     );
     if !check.passed {
         for line in check.tail.lines() {

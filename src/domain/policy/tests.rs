@@ -58,6 +58,7 @@ fn the_table() {
     setup            retry in 1000 | retry in 2000 | retry in 2000 | fail
     base-conflict    needs attention | needs attention | needs attention | needs attention
     repo-changed     needs attention | needs attention | needs attention | needs attention
+    plan             retry in 0 | fail | fail | fail
     internal         retry in 1000 | retry in 2000 | retry in 2000 | fail
     ");
 }

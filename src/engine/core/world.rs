@@ -202,6 +202,7 @@ impl World {
                     sha256: String::new(),
                     err_sha256: None,
                     tail: String::new(),
+                    from_plan: false,
                 }];
                 let tree = oid(300 + usize::try_from(attempt).expect("few"));
                 let verdict = Verdict { result, tree, checks, sandbox: "unconfined".into() };

@@ -175,5 +175,6 @@ fn check_run(command: &str, report: &Report, share: usize) -> CheckRun {
         sha256: report.stdout.sha256.clone(),
         err_sha256: Some(report.stderr.sha256.clone()),
         tail: keep::last(&text, share),
+        from_plan: false,
     }
 }

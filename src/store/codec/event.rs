@@ -34,6 +34,10 @@ pub(super) enum Payload {
         jobs: u32,
         tasks: Vec<WireOutlineTask>,
     },
+    PlanRevised {
+        tasks: Vec<WireOutlineTask>,
+        why: String,
+    },
     AttemptStarted {
         agent: String,
         base: Oid,
@@ -94,6 +98,9 @@ impl From<&EventKind> for Payload {
                 jobs: outline.jobs,
                 tasks: outline.tasks.iter().map(Into::into).collect(),
             },
+            EventKind::PlanRevised { tasks, why, .. } => {
+                Self::PlanRevised { tasks: tasks.iter().map(Into::into).collect(), why }
+            }
             EventKind::AttemptStarted { agent, base, slot, mark, sandbox, resumes, .. } => {
                 Self::AttemptStarted { agent, base, slot, mark, sandbox, resumes }
             }
@@ -145,7 +152,8 @@ impl Payload {
     /// The event that this payload and its trailers say.
     pub(super) fn into_kind(self, about: &About) -> Result<EventKind, CodecError> {
         match self {
-            Self::AttemptStarted { .. }
+            Self::PlanRevised { .. }
+            | Self::AttemptStarted { .. }
             | Self::AttemptEnded { .. }
             | Self::VerdictReached { .. }
             | Self::RetryPlanned { .. }
@@ -181,6 +189,11 @@ impl Payload {
     fn into_task_kind(self, about: &About) -> Result<EventKind, CodecError> {
         let task = about.task()?;
         match self {
+            Self::PlanRevised { tasks, why } => Ok(EventKind::PlanRevised {
+                task,
+                tasks: tasks.into_iter().map(Into::into).collect(),
+                why,
+            }),
             Self::AttemptStarted { agent, base, slot, mark, sandbox, resumes } => {
                 Ok(EventKind::AttemptStarted {
                     task,

@@ -18,7 +18,7 @@ pub use message::{decode, encode, status_of};
 pub use run::{decode_run, encode_run};
 
 /// The version that this program writes.
-pub const FORMAT: Format = Format { major: 1, minor: 1 };
+pub const FORMAT: Format = Format { major: 1, minor: 2 };
 
 /// The most bytes that one event's message may have: every `git log` reads it.
 pub const MAX_MESSAGE: usize = 64 * 1024;

@@ -255,6 +255,9 @@ pub(super) struct WireCheck {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     err_sha256: Option<String>,
     tail: String,
+    /// Since 1.2.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    from_plan: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -268,8 +271,9 @@ pub(super) struct WireVerdict {
 impl From<&Verdict> for WireVerdict {
     fn from(verdict: &Verdict) -> Self {
         let check = |run: &CheckRun| {
-            let CheckRun { command, code, took_ms, sha256, err_sha256, tail } = run.clone();
-            WireCheck { command, code, took_ms, sha256, err_sha256, tail }
+            let CheckRun { command, code, took_ms, sha256, err_sha256, tail, from_plan } =
+                run.clone();
+            WireCheck { command, code, took_ms, sha256, err_sha256, tail, from_plan }
         };
         Self {
             result: verdict.result.word().to_owned(),
@@ -284,8 +288,8 @@ impl TryFrom<WireVerdict> for Verdict {
     type Error = CodecError;
     fn try_from(wire: WireVerdict) -> Result<Self, CodecError> {
         let check = |wire: WireCheck| {
-            let WireCheck { command, code, took_ms, sha256, err_sha256, tail } = wire;
-            CheckRun { command, code, took_ms, sha256, err_sha256, tail }
+            let WireCheck { command, code, took_ms, sha256, err_sha256, tail, from_plan } = wire;
+            CheckRun { command, code, took_ms, sha256, err_sha256, tail, from_plan }
         };
         Ok(Self {
             result: by_word(&Judgement::ALL, Judgement::word, &wire.result)?,

@@ -48,6 +48,9 @@ struct WireTask {
     role: String,
     status: String,
     needs: Vec<TaskId>,
+    /// Since 1.2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    planned_by: Option<TaskId>,
     verified: bool,
     result: Option<Oid>,
     why: Option<String>,
@@ -177,6 +180,7 @@ impl From<&Task> for WireTask {
             role: task.role.clone(),
             status: task.status.word().to_owned(),
             needs: task.needs.clone(),
+            planned_by: task.planned_by.clone(),
             verified: task.verified,
             result: task.result.clone(),
             why: task.why.clone(),
@@ -195,6 +199,7 @@ impl TryFrom<WireTask> for Task {
             title: wire.title,
             role: wire.role,
             needs: wire.needs,
+            planned_by: wire.planned_by,
             status: by_word(&TaskStatus::ALL, TaskStatus::word, &wire.status)?,
             attempts: wire.attempts.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
             forgiven: wire.forgiven,

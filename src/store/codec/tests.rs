@@ -56,11 +56,12 @@ fn verdict() -> Verdict {
         sha256: "ab".repeat(32),
         err_sha256: Some("cd".repeat(32)),
         tail: "1 failed\u{1b}[0m".into(),
+        from_plan: false,
     };
     Verdict {
         result: Judgement::Failed,
         tree: oid('d'),
-        checks: vec![check],
+        checks: vec![check.clone(), CheckRun { from_plan: true, ..check }],
         sandbox: "unconfined".into(),
     }
 }
@@ -145,7 +146,22 @@ fn story() -> Vec<EventKind> {
         started(4),
         ended(4, Ending::Finished),
         judged(4, Judgement::Passed),
+        EventKind::PlanRevised {
+            task: task.clone(),
+            tasks: vec![OutlineTask {
+                id: "each".parse().expect("a slug"),
+                title: "Each".into(),
+                role: "executor".into(),
+                needs: vec![task.clone()],
+            }],
+            why: "from 'plan.json'".into(),
+        },
         over(TaskEnd::Completed, "passed"),
+        EventKind::PlanRevised {
+            task: "each".parse().expect("a slug"),
+            tasks: vec![],
+            why: "no line in 'list'".into(),
+        },
         EventKind::CancelRequested { why: "enough".into() },
         EventKind::Noted { text: "hello".into() },
         EventKind::ResultMade {
@@ -176,6 +192,11 @@ fn events() -> Vec<Event> {
     story().into_iter().enumerate().map(stamp).collect()
 }
 
+fn noted_event() -> Event {
+    let noted = |event: &Event| matches!(event.kind, EventKind::Noted { .. });
+    events().into_iter().find(noted).expect("the story has one")
+}
+
 fn id() -> RunId {
     RunId::new(0, "fix it")
 }
@@ -185,7 +206,7 @@ fn fixtures(version: &str) -> PathBuf {
 }
 
 fn golden(name: &str, now: &str) -> String {
-    let path = fixtures("v1.1").join(name);
+    let path = fixtures("v1.2").join(name);
     if option_env!("CREW_BLESS").is_some() && !path.exists() {
         std::fs::write(&path, now).expect("write a golden file");
     }
@@ -212,31 +233,33 @@ fn the_state_is_stored_as_the_golden_file_says() {
     assert_eq!(decode_run(&bytes).expect("decodes"), (run, FORMAT));
 }
 
-/// What 1.0 stored is read, and says the same when it is stored today.
+/// What older minor versions stored is read, and says the same when it is stored
+/// today.
 #[test]
 fn every_older_record_is_read_and_loses_nothing() {
-    let (mut read, mut events) = (0, Vec::new());
-    for entry in std::fs::read_dir(fixtures("v1")).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        let text = std::fs::read_to_string(&path).expect("UTF-8");
-        if path.extension().is_some_and(|ending| ending == "json") {
-            let (run, format) = decode_run(text.as_bytes()).expect("decodes");
-            assert!(format < FORMAT && check_writable(format).is_ok());
-            let now = encode_run(&run).expect("encodes");
-            let now = String::from_utf8(now).expect("JSON is UTF-8");
-            assert_eq!(now.replace("\"1.1\"", "\"1.0\""), text);
-            continue;
+    for (folder, version) in [("v1", "1.0"), ("v1.1", "1.1")] {
+        let mut events = Vec::new();
+        for entry in std::fs::read_dir(fixtures(folder)).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            let text = std::fs::read_to_string(&path).expect("UTF-8");
+            if path.extension().is_some_and(|ending| ending == "json") {
+                let (run, format) = decode_run(text.as_bytes()).expect("decodes");
+                assert!(format < FORMAT && check_writable(format).is_ok());
+                let now = encode_run(&run).expect("encodes");
+                let now = String::from_utf8(now).expect("JSON is UTF-8");
+                assert_eq!(now.replace("\"1.2\"", &format!("\"{version}\"")), text);
+                continue;
+            }
+            let (run, event, format) = decode(&text).expect("decodes");
+            assert_eq!((&run, format.to_string().as_str()), (&id(), version));
+            let now = encode("subject", &id(), &event, RunStatus::Running).expect("encodes");
+            assert_eq!(now.replace("Format: 1.2", &format!("Format: {version}")), text);
+            events.push(event);
         }
-        let (run, event, format) = decode(&text).expect("decodes");
-        assert_eq!((&run, format.to_string().as_str()), (&id(), "1.0"));
-        let now = encode("subject", &id(), &event, RunStatus::Running).expect("encodes");
-        assert_eq!(now.replace("Format: 1.1", "Format: 1.0"), text);
-        events.push(event);
-        read += 1;
+        assert_eq!(events.len(), 24, "{version}");
+        events.sort_by_key(|event| event.seq);
+        fold::fold(&id(), &events).expect("the old story folds");
     }
-    assert_eq!(read, 24);
-    events.sort_by_key(|event| event.seq);
-    fold::fold(&id(), &events).expect("the old story folds");
 }
 
 #[test]
@@ -252,24 +275,24 @@ fn no_stored_byte_moves_a_terminal() {
 fn another_major_version_is_refused_by_name() {
     let event = &events()[0];
     let message = encode("s", &id(), event, RunStatus::Queued).expect("encodes");
-    let newer = message.replace("Crew-Format: 1.1", "Crew-Format: 2.0");
+    let newer = message.replace("Crew-Format: 1.2", "Crew-Format: 2.0");
     let error = decode(&newer).expect_err("a newer major version");
     assert!(error.to_string().contains("format 2.0"), "{error}");
-    let minor = message.replace("Crew-Format: 1.1", "Crew-Format: 1.7");
+    let minor = message.replace("Crew-Format: 1.2", "Crew-Format: 1.7");
     let (_, _, format) = decode(&minor).expect("a newer minor version is read");
     assert!(check_writable(format).is_err(), "but not written on");
 }
 
 #[test]
 fn an_event_that_every_log_would_have_to_read_is_refused() {
-    let mut event = events()[18].clone();
+    let mut event = noted_event();
     event.kind = EventKind::Noted { text: "x".repeat(MAX_MESSAGE) };
     assert!(matches!(encode("s", &id(), &event, RunStatus::Running), Err(CodecError::TooLarge(_))));
 }
 
 #[test]
 fn a_payload_that_looks_like_trailers_stays_payload() {
-    let mut event = events()[18].clone();
+    let mut event = noted_event();
     event.kind = EventKind::Noted { text: "a\n\nCrew-Seq: 99\nCrew-Event: run-ended\n".into() };
     let message = encode("s", &id(), &event, RunStatus::Running).expect("encodes");
     assert_eq!(decode(&message).expect("decodes").1, event);
@@ -277,7 +300,7 @@ fn a_payload_that_looks_like_trailers_stays_payload() {
 
 proptest! {
     #[test]
-    fn decoding_never_panics(which in 0usize..24, at in 0usize..2000, byte: u8, cut in 0usize..2000) {
+    fn decoding_never_panics(which in 0usize..26, at in 0usize..2000, byte: u8, cut in 0usize..2000) {
         let message = encode("s", &id(), &events()[which], RunStatus::Running).expect("encodes");
         let mut bytes = message.into_bytes();
         let at = at % bytes.len();
@@ -290,7 +313,7 @@ proptest! {
 
     #[test]
     fn any_text_survives(text in any::<String>()) {
-        let mut event = events()[18].clone();
+        let mut event = noted_event();
         event.kind = EventKind::Noted { text };
         let message = encode("s", &id(), &event, RunStatus::Running).expect("encodes");
         prop_assert_eq!(decode(&message).expect("decodes").1, event);
@@ -300,6 +323,6 @@ proptest! {
 #[test]
 fn the_story_has_every_kind_of_event() {
     let words: std::collections::BTreeSet<_> = story().iter().map(EventKind::word).collect();
-    assert_eq!(words.len(), 15, "{words:?}");
+    assert_eq!(words.len(), 16, "{words:?}");
     let _: Run = fold::fold(&id(), &events()).expect("and it folds");
 }

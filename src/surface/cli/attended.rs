@@ -133,6 +133,7 @@ fn is_news(kind: &EventKind) -> bool {
         EventKind::LeaseGranted { because, .. } => *because != Because::Free,
         EventKind::VerdictReached { verdict, .. } => verdict.result != Judgement::Unverified,
         EventKind::RunPlanned { .. }
+        | EventKind::PlanRevised { .. }
         | EventKind::AttemptStarted { .. }
         | EventKind::AttemptEnded { .. }
         | EventKind::RetryPlanned { .. }

@@ -122,8 +122,8 @@ fn a_newer_format_is_refused_by_name() {
     let (sandbox, id) = with_a_run();
     for (version, readable) in [("2.0", false), ("1.9", true)] {
         let newer = edited(&sandbox, &id, |text| {
-            text.replace("Crew-Format: 1.1", &format!("Crew-Format: {version}"))
-                .replace("\"1.1\"", &format!("\"{version}\""))
+            text.replace("Crew-Format: 1.2", &format!("Crew-Format: {version}"))
+                .replace("\"1.2\"", &format!("\"{version}\""))
                 .replace(&id, "zzzz-newer")
         });
         let name = "refs/crew/runs/zzzz-newer";

@@ -108,6 +108,7 @@ fn plain(event: &Event) -> String {
         EventKind::ResultMade { merged, left, .. } => format!(" {merged:?} {left:?}"),
         EventKind::RunCreated { goal, request, .. } => format!(" {goal} {request:?}"),
         EventKind::RunPlanned { outline } => format!(" {outline:?}"),
+        EventKind::PlanRevised { tasks, why, .. } => format!(" {tasks:?} {why}"),
         EventKind::LeaseGranted { .. }
         | EventKind::LeaseReleased
         | EventKind::AttemptStarted { .. }

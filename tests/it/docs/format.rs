@@ -20,7 +20,7 @@ const NAME: &str = "docs/format.md";
 fn the_examples_are_the_golden_files() {
     let mut seen = BTreeSet::new();
     let mut out = String::new();
-    for path in crate::tidy::files("tests/fixtures/wire/v1.1", "txt") {
+    for path in crate::tidy::files("tests/fixtures/wire/v1.2", "txt") {
         let stem = path.file_stem().and_then(|stem| stem.to_str()).expect("UTF-8");
         let word = stem.split_once('-').expect("a number and a word").1;
         if seen.insert(word.to_owned()) {
@@ -70,7 +70,7 @@ fn names_all(section: &str, value: &Value) {
 
 #[test]
 fn every_field_of_the_state_is_named() {
-    let text = read("tests/fixtures/wire/v1.1/run.json");
+    let text = read("tests/fixtures/wire/v1.2/run.json");
     names_all("run.json", &serde_json::from_str(&text).expect("JSON"));
 }
 
@@ -84,7 +84,7 @@ fn every_field_of_the_plan_is_named() {
 
 #[test]
 fn every_field_of_a_payload_is_named() {
-    for path in crate::tidy::files("tests/fixtures/wire/v1.1", "txt") {
+    for path in crate::tidy::files("tests/fixtures/wire/v1.2", "txt") {
         let text = crate::tidy::text(&path);
         let line = text.lines().nth(2).expect("a payload");
         names_all("Events", &serde_json::from_str(line).expect("JSON"));

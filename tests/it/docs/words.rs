@@ -108,7 +108,7 @@ fn every_variable_exists_and_those_of_agents_are_written_down() {
 #[test]
 fn every_trailer_is_one_that_is_written() {
     let part = |c: char| c.is_ascii_alphabetic();
-    let written: BTreeSet<String> = crate::tidy::files("tests/fixtures/wire/v1.1", "txt")
+    let written: BTreeSet<String> = crate::tidy::files("tests/fixtures/wire/v1.2", "txt")
         .iter()
         .flat_map(|path| found(&crate::tidy::text(path), "Crew-", part))
         .collect();
