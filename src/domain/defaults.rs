@@ -54,6 +54,25 @@ pub const PROMPT_BUDGET: usize = 96 << 10;
 /// Room on the disk that is kept for a run's last events, in bytes.
 pub const RESERVE: usize = 1 << 20;
 
+/// The most bytes of a plan or a list that an agent writes.
+pub const MAX_PLAN_BYTES: usize = 256 << 10;
+/// The most tasks that come of one plan or list.
+pub const MAX_PLAN_TASKS: usize = 50;
+/// The most tasks of a plan that wait one for the other.
+pub const MAX_PLAN_DEPTH: usize = 12;
+/// The most tasks that one task of a plan waits for directly.
+pub const MAX_PLAN_NEEDS: usize = 16;
+/// The most globs, checks or artifacts that one task of a plan names.
+pub const MAX_PLAN_LIST: usize = 16;
+/// The longest text of one task of a plan, in bytes.
+pub const MAX_PLAN_TEXT: usize = 16 << 10;
+/// The most bytes of names, titles and needs of a plan: they are one event.
+pub const MAX_PLAN_NAMES: usize = 40 << 10;
+/// The artifact of a planning step that names none.
+pub const PLAN_FILE: &str = "plan.json";
+/// The longest line of a list, in bytes.
+pub const MAX_ITEM: usize = 500;
+
 /// All of them.
 pub const TABLE: &[Default] = &[
     Default { name: "retries", value: "2", doc: "further attempts of a task after a failed one" },
@@ -98,6 +117,11 @@ pub const TABLE: &[Default] = &[
         doc: "room on the disk that is kept for a run's last events; given up when the disk is full, \
               made again by the next run, resume or retry",
     },
+    Default {
+        name: "plan",
+        value: "50 tasks",
+        doc: "the most that come of one plan or list; 12 deep, 256 KiB",
+    },
 ];
 
 #[cfg(test)]
@@ -120,5 +144,9 @@ mod tests {
         assert_eq!(value("crew.minFree"), format!("{} MB", MIN_FREE >> 20));
         assert_eq!(value("prompt budget"), format!("{} KiB", PROMPT_BUDGET >> 10));
         assert_eq!(value("reserve"), format!("{} MiB", RESERVE >> 20));
+        assert_eq!(value("plan"), format!("{MAX_PLAN_TASKS} tasks"));
+        let plan = TABLE.iter().find(|row| row.name == "plan").expect("a row").doc;
+        assert!(plan.contains(&format!("{MAX_PLAN_DEPTH} deep")), "{plan}");
+        assert!(plan.contains(&format!("{} KiB", MAX_PLAN_BYTES >> 10)), "{plan}");
     }
 }

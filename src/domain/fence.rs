@@ -55,27 +55,30 @@ impl Fences {
 /// ```
 #[must_use]
 pub fn last_sh_block(text: &str) -> Option<&str> {
+    blocks(text, &["sh", "shell", "bash"]).pop()
+}
+
+/// The insides of all closed blocks whose fence has one of these words.
+#[must_use]
+pub fn blocks<'a>(text: &'a str, words: &[&str]) -> Vec<&'a str> {
     let mut fences = Fences::default();
-    let (mut start, mut last) = (None, None);
+    let (mut start, mut found) = (None, Vec::new());
     let mut at = 0;
+    let wanted = |word: &str| word.split_whitespace().next().is_some_and(|w| words.contains(&w));
     for line in text.split_inclusive('\n') {
         let bare = line.trim_end_matches(['\n', '\r']);
         let was_open = fences.open_since().is_some();
         fences.step(bare, 0);
         let is_open = fences.open_since().is_some();
         if !was_open && is_open {
-            start = fence(bare).filter(|(_, _, word)| is_sh(word)).map(|_| at + line.len());
+            start = fence(bare).filter(|(_, _, word)| wanted(word)).map(|_| at + line.len());
         } else if let Some(from) = start.filter(|_| was_open && !is_open) {
-            last = text.get(from..at);
+            found.extend(text.get(from..at));
             start = None;
         }
         at += line.len();
     }
-    last
-}
-
-fn is_sh(word: &str) -> bool {
-    matches!(word.split_whitespace().next(), Some("sh" | "shell" | "bash"))
+    found
 }
 
 #[cfg(test)]

@@ -88,11 +88,11 @@ pub fn number(report: &mut Report, field: &Field, least: u32, most: u32) -> Opti
     found
 }
 
-/// `true` or `false`, or an error at the field.
+/// `true` or `false` (`yes`, `no`), or an error at the field.
 pub fn boolean(report: &mut Report, field: &Field) -> Option<bool> {
     match field.value.as_str() {
-        "true" => Some(true),
-        "false" => Some(false),
+        "true" | "yes" => Some(true),
+        "false" | "no" => Some(false),
         other => {
             let value = escape::word(other, 40);
             report

@@ -9,12 +9,17 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::escape;
 use super::graph::{Graph, GraphError};
 use super::id::TaskId;
+use super::run::OutlineTask;
 
+mod expand;
 mod program;
+pub mod proposal;
 mod resolve;
 
+pub use expand::{Expand, Item, ItemFault, artifact, items, lists, of_items};
 pub use program::{ProgramError, Programs, SH};
 pub use resolve::{Inputs, resolve};
 
@@ -176,6 +181,79 @@ pub struct PlannedTask {
     /// A task whose agent verifies what was made before.
     #[serde(rename = "verify")]
     pub verify: bool,
+    /// What more tasks come of it.
+    #[serde(rename = "expand", default, skip_serializing_if = "Option::is_none")]
+    pub expand: Option<Expand>,
+    /// The task whose plan or list it came of.
+    #[serde(rename = "planned_by", default, skip_serializing_if = "Option::is_none")]
+    pub planned_by: Option<TaskId>,
+    /// Checks that an agent's plan brought. They can fail the result and never
+    /// verify it: that is for [`PlannedTask::checks`], which people wrote.
+    #[serde(rename = "plan_checks", default, skip_serializing_if = "Vec::is_empty")]
+    pub plan_checks: Vec<String>,
+    /// The line of a list that it is for, also found in `$CREW_IN/item`.
+    #[serde(rename = "item", default, skip_serializing_if = "Option::is_none")]
+    pub item: Option<String>,
+}
+
+impl From<&PlannedTask> for OutlineTask {
+    fn from(task: &PlannedTask) -> Self {
+        Self {
+            id: task.id.clone(),
+            title: task.title.clone(),
+            role: task.role.clone(),
+            needs: task.needs.clone(),
+        }
+    }
+}
+
+impl PlannedTask {
+    /// The checks of its step: of a planning one they hold for its plan's tasks.
+    #[must_use]
+    pub fn step_checks(&self) -> &[String] {
+        match &self.expand {
+            Some(Expand::Plan { checks }) => checks,
+            Some(Expand::Foreach { .. }) | None => &self.checks,
+        }
+    }
+
+    /// Whether its result has to pass anything.
+    #[must_use]
+    pub fn is_checked(&self) -> bool {
+        !self.checks.is_empty() || !self.plan_checks.is_empty()
+    }
+}
+
+/// A role of the team as a planning task may use it, every choice made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// The team's role.
+    #[serde(rename = "role")]
+    pub role: String,
+    /// What it is for; may be empty.
+    #[serde(rename = "description")]
+    pub description: String,
+    /// The program that runs it.
+    #[serde(rename = "agent")]
+    pub agent: String,
+    /// The programs that go on where that one can't, the best first.
+    #[serde(rename = "fallbacks", default, skip_serializing_if = "Vec::is_empty")]
+    pub fallbacks: Vec<String>,
+    /// The role prompt.
+    #[serde(rename = "persona")]
+    pub persona: String,
+    /// Whether it may change files.
+    #[serde(rename = "writes")]
+    pub writes: bool,
+}
+
+impl Part {
+    /// Whether [`SH`] may come to play it: it would run as a script what an agent
+    /// wrote as a task.
+    #[must_use]
+    pub fn runs_scripts(&self) -> bool {
+        self.agent == SH || self.fallbacks.iter().any(|name| name == SH)
+    }
 }
 
 /// What a run is going to do.
@@ -199,6 +277,9 @@ pub struct Plan {
     /// The tasks, each after its needs.
     #[serde(rename = "tasks")]
     pub tasks: Vec<PlannedTask>,
+    /// The roles that a planning task may use; empty when there is none.
+    #[serde(rename = "cast", default, skip_serializing_if = "Vec::is_empty")]
+    pub cast: Vec<Part>,
 }
 
 impl PlannedTask {
@@ -214,6 +295,16 @@ impl Plan {
     #[must_use]
     pub fn task(&self, id: &TaskId) -> Option<&PlannedTask> {
         self.tasks.iter().find(|task| task.id == *id)
+    }
+
+    /// The plan as the bytes of `plan.json`.
+    ///
+    /// # Errors
+    /// Only if it could not be written as JSON.
+    pub fn stored(&self) -> Result<Vec<u8>, serde_json::Error> {
+        let text = serde_json::to_string_pretty(self)?;
+        // `git show <run>:plan.json` goes to a terminal
+        Ok(escape::json(&text).into_owned().into_bytes())
     }
 
     /// The graph of its tasks.
@@ -243,7 +334,12 @@ fn label(task: &PlannedTask) -> String {
     if !task.writes {
         words.push("read-only".into());
     }
-    match task.checks.len() {
+    match &task.expand {
+        Some(Expand::Plan { .. }) => words.push("plans the tasks that follow".into()),
+        Some(Expand::Foreach { of }) => words.push(format!("once for each line of {of}")),
+        None => {}
+    }
+    match task.step_checks().len() {
         0 => {}
         1 => words.push("1 check".into()),
         n => words.push(format!("{n} checks")),

@@ -8,9 +8,10 @@
 
 use super::escape;
 use super::id::{Oid, RunId, TaskId};
-use super::plan::PlannedTask;
+use super::plan::{Expand, Part, PlannedTask};
 
 mod budget;
+mod planning;
 mod rules;
 
 pub use super::fence::last_sh_block;
@@ -89,6 +90,10 @@ pub struct Briefing<'a> {
     /// The agent goes on with its earlier session; this commit holds what it did
     /// then, or is where it began.
     pub resumed: Option<&'a Oid>,
+    /// The roles that it may plan tasks for, if it plans.
+    pub cast: &'a [Part],
+    /// Its artifact is a list: other tasks come of its lines.
+    pub lists: bool,
     /// A fresh random mark.
     pub mark: &'a Mark,
     /// The most bytes of foreign text; [`super::defaults::PROMPT_BUDGET`].
@@ -117,7 +122,10 @@ pub fn build(briefing: Briefing<'_>) -> Packet {
     if briefing.attempt > 1 {
         what.push_str(&format!(" (attempt {})", briefing.attempt));
     }
-    section(&mut text, &what, &own(briefing.mark, &task.text));
+    section(&mut text, &what, &told(&briefing));
+    if matches!(task.expand, Some(Expand::Plan { .. })) {
+        section(&mut text, "How to write the plan", &planning::text(&briefing));
+    }
     if !foreign.is_empty() {
         section(&mut text, "How to read foreign text", &explain(briefing.mark));
     }
@@ -151,6 +159,18 @@ fn section(text: &mut String, title: &str, body: &str) {
         text.push('\n');
     }
     text.push_str(&format!("# {title}\n\n{}\n", body.trim_end()));
+}
+
+/// The task's text, and who wrote it if that was an agent.
+fn told(briefing: &Briefing<'_>) -> String {
+    let task = briefing.task;
+    let text = own(briefing.mark, &task.text);
+    match &task.planned_by {
+        Some(by) if task.item.is_none() => {
+            format!("(Task `{by}` of this run planned this one.)\n\n{text}")
+        }
+        Some(_) | None => text,
+    }
 }
 
 /// Text by the people who set up the run: shown without a fence, escaped.

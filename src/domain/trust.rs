@@ -82,7 +82,7 @@ pub fn brought(plan: &Plan) -> Vec<(String, Vec<Command>)> {
 
 fn of_task(task: &PlannedTask) -> Vec<Command> {
     let script = if task.agent == SH { last_sh_block(&task.text) } else { None };
-    commands(task.id.as_str(), script, &task.checks)
+    commands(task.id.as_str(), script, task.step_checks())
 }
 
 /// What a workflow could run, whoever plays its roles.

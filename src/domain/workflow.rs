@@ -20,7 +20,9 @@
 //! ```
 //!
 //! A step is a `## ` heading outside a fenced block, `key: value` lines, an empty
-//! line and the task's text, in which `{goal}` stands for the run's goal. A
+//! line and the task's text, in which `{goal}` stands for the run's goal. A step
+//! with `plan: yes` writes a plan whose tasks follow it; one with `foreach: list`
+//! is done once for each line of that artifact, `{item}` in its text. A
 //! heading that is no id is slugged and kept as the title. Limits: 200 steps.
 
 use super::diagnostic::{Diagnostic, Report};
@@ -34,6 +36,7 @@ mod check;
 mod read;
 pub mod reference;
 
+pub use read::is_artifact;
 pub use reference::{KEYS, STEP_KEYS};
 
 /// One step as its file tells it.
@@ -71,6 +74,10 @@ pub struct Step {
     pub retries: Option<u32>,
     /// A step whose agent verifies.
     pub verify: bool,
+    /// A step whose agent writes a plan, of which more tasks come.
+    pub plan: bool,
+    /// The artifact for each line of which it is done once, and its line.
+    pub foreach: Option<(String, usize)>,
     /// The task's text, `{goal}` not yet replaced.
     pub text: String,
 }

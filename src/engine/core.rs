@@ -6,6 +6,7 @@
 //! by the same lines as one that never stopped.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::domain::attempt::{Ending, FailureClass, Judgement, Output, Verdict, Work};
 use crate::domain::defaults;
@@ -16,9 +17,11 @@ use crate::domain::run::{Run, RunEnd};
 use crate::domain::task::{Task, TaskEnd, TaskStatus};
 use crate::domain::time::Timestamp;
 
-use super::io::{Effect, Files, Finish, Input, Stop, Urgency};
+use super::io::{Effect, Files, Input, Stop, Urgency};
 use super::{judge, scheduler};
 
+mod close;
+mod expand;
 mod step;
 use step::Step;
 
@@ -28,6 +31,7 @@ enum Flight {
     Preparing,
     Working,
     Checking,
+    Expanding,
 }
 
 /// What varies from step to step.
@@ -42,7 +46,7 @@ pub struct Moment {
 /// The engine's mind: what is in flight, and whether to stop.
 #[derive(Debug)]
 pub struct Core {
-    plan: Plan,
+    plan: Arc<Plan>,
     /// The most tasks at a time, instead of the run's own number.
     jobs: Option<u32>,
     flights: BTreeMap<TaskId, Flight>,
@@ -56,9 +60,9 @@ pub struct Core {
 impl Core {
     /// A core for a run that is planned.
     #[must_use]
-    pub fn new(plan: Plan, jobs: Option<u32>) -> Self {
+    pub fn new(plan: impl Into<Arc<Plan>>, jobs: Option<u32>) -> Self {
         Self {
-            plan,
+            plan: plan.into(),
             jobs,
             flights: BTreeMap::new(),
             stop: None,
@@ -95,14 +99,13 @@ impl Core {
         }
         // A stop counts first: nothing may be started beside it.
         all.sort_by_key(|input| !matches!(input, Input::Stop(_)));
-        let plan = self.plan.clone();
         let mut step = Step {
             run: run.clone(),
             moment,
             events: Vec::new(),
             files: Files::new(),
             effects: Vec::new(),
-            plan: &plan,
+            plan: Arc::clone(&self.plan),
         };
         all.into_iter().for_each(|input| self.take(&mut step, input));
         if let (None, Some(why)) = (&self.stop, step.run.cancel.clone()) {
@@ -121,7 +124,7 @@ impl Core {
         step.finish()
     }
 
-    fn take(&mut self, step: &mut Step<'_>, input: Input) {
+    fn take(&mut self, step: &mut Step, input: Input) {
         match input {
             Input::Begin | Input::Tick => {}
             Input::Stop(stop) => self.halt(step, stop),
@@ -130,7 +133,7 @@ impl Core {
                 if self.stop.is_some() {
                     return;
                 }
-                let Some(agent) = judge::player(step.plan, &step.run, &task) else { return };
+                let Some(agent) = judge::player(&step.plan, &step.run, &task) else { return };
                 step.event(EventKind::AttemptStarted {
                     task: task.clone(),
                     attempt,
@@ -145,7 +148,7 @@ impl Core {
                 self.flights.insert(task.clone(), Flight::Working);
                 step.effects.push(Effect::Launch { task, attempt });
             }
-            Input::Unprepared { task, why } => {
+            Input::Unprepared { task, why } | Input::Unexpanded { task, why } => {
                 self.flights.remove(&task);
                 step.event(EventKind::TaskEnded { task, end: TaskEnd::NeedsAttention, why });
             }
@@ -167,6 +170,7 @@ impl Core {
                     step.event(EventKind::TaskEnded { task, end: TaskEnd::NeedsAttention, why });
                 }
             }
+            Input::Expanded { task, artifact } => self.expanded(step, task, artifact),
             Input::Broken { task, why } => self.broken(step, task, why),
             Input::Undone(effect) => self.undo(*effect),
             Input::Merged { commit, merged, left } => {
@@ -184,7 +188,7 @@ impl Core {
     }
 
     /// A worker that broke leaves its task to a person, its work in its slot.
-    fn broken(&mut self, step: &mut Step<'_>, task: TaskId, why: String) {
+    fn broken(&mut self, step: &mut Step, task: TaskId, why: String) {
         self.flights.remove(&task);
         let open = step.run.task(&task).and_then(Task::open).map(|open| open.number);
         if let Some(attempt) = open {
@@ -201,12 +205,14 @@ impl Core {
         match effect {
             Effect::Prepare { task, .. }
             | Effect::Launch { task, .. }
+            | Effect::Expand { task }
             | Effect::Check { task, .. } => {
                 self.flights.remove(&task);
             }
             Effect::Merge { .. } => self.merging = false,
             Effect::Finish(_) => self.finished = false,
-            Effect::Write { .. } | Effect::Halt { .. } | Effect::Wake(_) => {}
+            // Who could not write the new plan lost the run.
+            Effect::Write { .. } | Effect::Follow(_) | Effect::Halt { .. } | Effect::Wake(_) => {}
         }
     }
 
@@ -220,7 +226,7 @@ impl Core {
     }
 
     /// Stops what is in flight. A second request kills.
-    fn halt(&mut self, step: &mut Step<'_>, stop: Stop) {
+    fn halt(&mut self, step: &mut Step, stop: Stop) {
         let again = self.stop.is_some() || matches!(stop, Stop::Lost(_));
         let urgency = if again { Urgency::Kill } else { Urgency::Ask };
         if matches!(stop, Stop::Cancel(_)) && self.stop.is_none() {
@@ -233,7 +239,7 @@ impl Core {
             self.stop = Some(stop);
         }
         for (task, flight) in &self.flights {
-            if *flight != Flight::Preparing {
+            if !matches!(flight, Flight::Preparing | Flight::Expanding) {
                 step.effects.push(Effect::Halt { task: task.clone(), urgency });
             }
         }
@@ -241,7 +247,7 @@ impl Core {
 
     /// A person who cancels waits for the answer: what was asked to stop and has
     /// not, is killed.
-    fn lose_patience(&mut self, step: &mut Step<'_>) {
+    fn lose_patience(&mut self, step: &mut Step) {
         if self.kill_at.take_if(|at| *at <= step.moment.now).is_none() {
             return;
         }
@@ -250,7 +256,7 @@ impl Core {
     }
 
     /// Draws every conclusion that the state alone allows, until none is left.
-    fn settle(&mut self, step: &mut Step<'_>) {
+    fn settle(&mut self, step: &mut Step) {
         if matches!(self.stop, Some(Stop::Lost(_))) {
             return;
         }
@@ -263,7 +269,7 @@ impl Core {
         }
     }
 
-    fn conclude(&self, step: &Step<'_>) -> Option<EventKind> {
+    fn conclude(&self, step: &Step) -> Option<EventKind> {
         let idle = |task: &&Task| !self.flights.contains_key(&task.id);
         let judged = step
             .run
@@ -294,12 +300,12 @@ impl Core {
     }
 
     /// A task whose agent is done: the verdict, or what follows from it.
-    fn conclude_task(&self, step: &Step<'_>, task: &Task) -> Option<EventKind> {
+    fn conclude_task(&self, step: &Step, task: &Task) -> Option<EventKind> {
         let planned = step.plan.task(&task.id)?;
         let last = task.last()?;
         if last.ending == Some(Ending::Finished) && last.verdict.is_none() {
             let work = last.work.as_ref()?;
-            if !planned.checks.is_empty() {
+            if planned.is_checked() {
                 return None;
             }
             return Some(EventKind::VerdictReached {
@@ -313,11 +319,14 @@ impl Core {
                 },
             });
         }
+        if expand::is_due(&step.plan, &step.run, task) {
+            return None;
+        }
         Some(judge::next(planned, task, step.moment))
     }
 
     /// Starts what may start: checks first, since they free dependents.
-    fn start(&mut self, step: &mut Step<'_>) {
+    fn start(&mut self, step: &mut Step) {
         for task in &step.run.tasks {
             let unjudged = task.status == TaskStatus::Verifying
                 && task.last().is_some_and(|last| last.verdict.is_none());
@@ -327,6 +336,7 @@ impl Core {
                 step.effects.push(Effect::Check { task: task.id.clone(), attempt });
             }
         }
+        self.expand(step);
         let busy: BTreeSet<TaskId> = self.flights.keys().cloned().collect();
         let jobs = self.jobs.unwrap_or(step.run.jobs);
         let room = (jobs.max(1) as usize).saturating_sub(busy.len());
@@ -338,58 +348,6 @@ impl Core {
         if let Some(at) = scheduler::next_due(&step.run, step.moment.now) {
             step.effects.push(Effect::Wake(at));
         }
-    }
-
-    /// Ends the run when nothing is left to do.
-    fn close(&mut self, step: &mut Step<'_>) {
-        if !self.is_idle() || self.finished {
-            return;
-        }
-        match &self.stop {
-            Some(Stop::Lost(why)) => {
-                self.finished = true;
-                step.effects.push(Effect::Finish(Finish::Lost(why.clone())));
-                return;
-            }
-            Some(Stop::Interrupt) if !step.run.status.is_terminal() => {
-                self.finished = true;
-                step.event(EventKind::LeaseReleased);
-                step.effects.push(Effect::Finish(Finish::Interrupted));
-                return;
-            }
-            Some(Stop::Interrupt | Stop::Cancel(_) | Stop::Fail(_)) | None => {}
-        }
-        if step.run.status.is_terminal() || step.run.tasks.iter().any(|t| !t.status.is_terminal()) {
-            return;
-        }
-        let tasks = scheduler::results(&step.run);
-        if tasks.is_empty() {
-            let end = self.run_end(&step.run, false);
-            let why = judge::summary(&step.run, end, &[], self.stop.as_ref());
-            self.end(step, end, why);
-        } else {
-            self.merging = true;
-            step.effects.push(Effect::Merge { tasks });
-        }
-    }
-
-    fn run_end(&self, run: &Run, unmerged: bool) -> RunEnd {
-        let any = |status| run.tasks.iter().any(|task| task.status == status);
-        match &self.stop {
-            Some(Stop::Cancel(_)) => RunEnd::Cancelled,
-            Some(Stop::Fail(_)) => judge::stopped(run),
-            _ if any(TaskStatus::Failed) => RunEnd::Failed,
-            _ if unmerged || any(TaskStatus::NeedsAttention) => RunEnd::Blocked,
-            _ if run.unfinished().is_none() => RunEnd::Completed,
-            _ => RunEnd::Cancelled,
-        }
-    }
-
-    fn end(&mut self, step: &mut Step<'_>, end: RunEnd, why: String) {
-        self.finished = true;
-        step.event(EventKind::RunEnded { end, why });
-        step.event(EventKind::LeaseReleased);
-        step.effects.push(Effect::Finish(Finish::Over));
     }
 }
 

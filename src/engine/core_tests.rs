@@ -1,10 +1,13 @@
 //! The core in a world of scripts.
 
+#[path = "core/expand_tests.rs"]
+mod expand;
 #[path = "core/world.rs"]
 mod world;
 
 use super::*;
 use crate::domain::run::RunStatus;
+use crate::engine::io::Finish;
 use world::{Act, World, plan, task};
 
 fn diamond(width: u32) -> Plan {

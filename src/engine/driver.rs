@@ -92,7 +92,7 @@ impl Driver {
     #[must_use]
     pub fn new(shop: Arc<Shop>, ledger: Ledger, notices: mpsc::UnboundedSender<Notice>) -> Self {
         let (answer, inputs) = mpsc::unbounded_channel();
-        let core = Core::new(shop.plan.clone(), shop.jobs);
+        let core = Core::new(shop.plan(), shop.jobs);
         let deadline = shop.max_time.map(|limit| Instant::now() + limit);
         Self {
             shop,
@@ -232,6 +232,11 @@ impl Driver {
                     async move { worker::check(shop, run, name, attempt, stop).await },
                 );
             }
+            Effect::Expand { task } => {
+                let (shop, name) = (Arc::clone(&self.shop), task.clone());
+                self.spawn(&task, async move { worker::expand(shop, name).await });
+            }
+            Effect::Follow(plan) => self.shop.follow(plan),
             Effect::Halt { task, urgency } => self.halt(&task, urgency),
             Effect::Merge { tasks } => {
                 let (shop, run) = (Arc::clone(&self.shop), self.snapshot());

@@ -2,11 +2,16 @@
 //! can be driven by the program, by a simulation and by a test.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::domain::attempt::{Ending, Output, Verdict, Work};
 use crate::domain::event::{EventKind, Unmerged};
 use crate::domain::id::{Oid, TaskId};
+use crate::domain::plan::Plan;
 use crate::domain::time::Timestamp;
+
+/// The run's plan in its tree.
+pub const PLAN: &str = "plan.json";
 
 /// Files that an event adds to the run's tree, by path.
 pub type Files = BTreeMap<String, Option<Vec<u8>>>;
@@ -92,6 +97,20 @@ pub enum Input {
         /// Why, in one line, unless they were stopped.
         why: Option<String>,
     },
+    /// The artifact that more tasks come of was read.
+    Expanded {
+        /// Of which task.
+        task: TaskId,
+        /// The artifact; `None` when it is not there.
+        artifact: Option<Vec<u8>>,
+    },
+    /// It could not be read.
+    Unexpanded {
+        /// Of which task.
+        task: TaskId,
+        /// Why, in one line.
+        why: String,
+    },
     /// What completed is merged.
     Merged {
         /// The commit.
@@ -170,6 +189,13 @@ pub enum Effect {
         /// Which.
         attempt: u32,
     },
+    /// Read the artifact that more tasks come of.
+    Expand {
+        /// Of which task.
+        task: TaskId,
+    },
+    /// The plan is another from here on.
+    Follow(Arc<Plan>),
     /// Stop whatever runs for this task.
     Halt {
         /// Whose.

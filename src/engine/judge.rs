@@ -33,7 +33,12 @@ pub fn next(planned: &PlannedTask, task: &Task, moment: Moment) -> EventKind {
             over(TaskEnd::Completed, "every check passed".to_owned())
         }
         Next::Complete { verified: false } => {
-            over(TaskEnd::Completed, "unverified: the step has no check".to_owned())
+            let why = if planned.plan_checks.is_empty() {
+                "unverified: the step has no check"
+            } else {
+                "unverified: only its plan's own checks passed"
+            };
+            over(TaskEnd::Completed, why.to_owned())
         }
         Next::Retry { not_before, why } => EventKind::RetryPlanned { task: id, not_before, why },
         Next::Fail { why } => over(TaskEnd::Failed, why),

@@ -221,7 +221,7 @@ fn shop(
         store: place.store.clone(),
         chains: Arc::clone(&place.chains),
         run: run.clone(),
-        plan,
+        plan: std::sync::RwLock::new(Arc::new(plan)),
         slots: place.slots()?,
         provision: place.provision()?,
         checkouts: place.checkouts()?,

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -33,8 +33,8 @@ pub struct Shop {
     pub chains: Arc<dyn Chains>,
     /// The run as it was when work on it began.
     pub run: Run,
-    /// Its plan.
-    pub plan: Plan,
+    /// Its plan, as it is revised.
+    pub plan: RwLock<Arc<Plan>>,
     /// Where agents work.
     pub slots: Slots,
     /// What each slot gets beside its files.
@@ -85,6 +85,17 @@ impl Shop {
     #[must_use]
     pub fn id(&self) -> &RunId {
         &self.run.id
+    }
+
+    /// Its plan as it is now.
+    #[must_use]
+    pub fn plan(&self) -> Arc<Plan> {
+        Arc::clone(&self.plan.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes another plan for the run's, once that is written.
+    pub fn follow(&self, plan: Arc<Plan>) {
+        *self.plan.write().unwrap_or_else(PoisonError::into_inner) = plan;
     }
 
     /// Now.

@@ -12,7 +12,9 @@ use crate::domain::team::{Role, Team};
 use crate::domain::workflow::{Step, Workflow};
 
 use super::program::{ProgramError, Wishes};
-use super::{Limits, Plan, PlannedTask, Programs, SH, Source};
+use super::{Expand, Limits, Plan, PlannedTask, Programs, SH, Source};
+
+mod cast;
 
 /// Everything a plan is made from, already looked up and parsed.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +57,11 @@ pub fn resolve(inputs: Inputs<'_>) -> Result<(Plan, Vec<Diagnostic>), Vec<Diagno
             Err(fault) => found.push(fault),
         }
     }
+    let cast = if workflow.steps.iter().any(|step| step.plan) {
+        cast::cast(&inputs, &mut used, &mut found)
+    } else {
+        Vec::new()
+    };
     // two steps of one role report one fault
     let mut once: Vec<Diagnostic> = Vec::new();
     for fault in found {
@@ -75,6 +82,7 @@ pub fn resolve(inputs: Inputs<'_>) -> Result<(Plan, Vec<Diagnostic>), Vec<Diagno
         sources,
         max_concurrency: width.unwrap_or(defaults::CONCURRENCY).clamp(1, defaults::MAX_CONCURRENCY),
         tasks,
+        cast,
     };
     match plan.graph() {
         Ok(graph) => {
@@ -96,6 +104,12 @@ fn role<'a>(inputs: &Inputs<'a>, step: &Step) -> Result<(&'a Role, &'a Persona),
         fault.suggestion = team.nearest(name).map(str::to_owned);
         return Err(fault);
     };
+    persona(inputs, role).map(|persona| (role, persona))
+}
+
+/// The agent file that plays a role.
+fn persona<'a>(inputs: &Inputs<'a>, role: &Role) -> Result<&'a Persona, Diagnostic> {
+    let (team, name) = (inputs.team.0, &role.name);
     let shown = escape::word(&role.persona, 60);
     let Some((persona, _)) = inputs.personas.get(&role.persona) else {
         let cause = format!("role '{name}' is played by agent '{shown}', which is unknown");
@@ -108,7 +122,7 @@ fn role<'a>(inputs: &Inputs<'a>, step: &Step) -> Result<(&'a Role, &'a Persona),
         let cause = format!("role '{name}' is played by agent '{shown}', which is disabled");
         return Err(Diagnostic::error(&team.file, role.line, cause));
     }
-    Ok((role, persona))
+    Ok(persona)
 }
 
 fn task(
@@ -141,9 +155,8 @@ fn task(
         }
     };
     let text = step.text.replace("{goal}", inputs.goal);
-    if agent == SH || fallbacks.iter().any(|name| name == SH) {
-        found.extend(sh_fault(&workflow.file, step, &text));
-    }
+    let by_sh = agent == SH || fallbacks.iter().any(|name| name == SH);
+    found.extend(text_fault(&workflow.file, step, &text, by_sh));
     if !persona.writes() && !step.paths.is_empty() {
         let cause = format!(
             "'paths:' of step '{}' has no effect: role '{}' is read-only",
@@ -161,7 +174,8 @@ fn task(
         writes: persona.writes(),
         needs: step.needs.clone(),
         text,
-        checks: step.checks.clone(),
+        checks: if step.plan { Vec::new() } else { step.checks.clone() },
+        plan_checks: Vec::new(),
         paths: step.paths.clone(),
         output: step.output.clone(),
         reads: step.reads.clone(),
@@ -171,6 +185,25 @@ fn task(
         },
         retries: step.retries.unwrap_or(defaults::RETRIES),
         verify: step.verify,
+        expand: expand(step),
+        planned_by: None,
+        item: None,
+    })
+}
+
+fn expand(step: &Step) -> Option<Expand> {
+    let foreach = step.foreach.as_ref().map(|(of, _)| Expand::Foreach { of: of.clone() });
+    foreach.or_else(|| step.plan.then(|| Expand::Plan { checks: step.checks.clone() }))
+}
+
+fn text_fault(file: &str, step: &Step, text: &str, by_sh: bool) -> Option<Diagnostic> {
+    if by_sh {
+        return sh_fault(file, step, text);
+    }
+    let blind = step.foreach.is_some() && !step.text.contains("{item}");
+    blind.then(|| {
+        let cause = format!("step '{}' is for each line, and its text has no '{{item}}'", step.id);
+        Diagnostic::warning(file, step.line, cause)
     })
 }
 
@@ -178,6 +211,13 @@ fn sh_fault(file: &str, step: &Step, text: &str) -> Option<Diagnostic> {
     if last_sh_block(text).is_none() {
         let cause =
             format!("step '{}' is run by agent 'sh', and its text has no fenced sh block", step.id);
+        return Some(Diagnostic::error(file, step.line, cause));
+    }
+    if step.foreach.is_some() && step.text.contains("{item}") {
+        let cause = format!(
+            "step '{}' would paste what an agent wrote into a shell script: read it from \"$CREW_IN/item\"",
+            step.id
+        );
         return Some(Diagnostic::error(file, step.line, cause));
     }
     let pasted = last_sh_block(&step.text).is_some_and(|block| block.contains("{goal}"));

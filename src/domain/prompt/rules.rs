@@ -26,9 +26,9 @@ pub(super) fn text(briefing: &Briefing<'_>) -> String {
         rules.push(format!("Change nothing outside {}: it fails the attempt.", globs.join(", ")));
     }
     rules.extend(files(briefing));
-    if !task.checks.is_empty() {
-        let checks: Vec<String> =
-            task.checks.iter().map(|check| format!("  - {}", code(check))).collect();
+    if task.is_checked() {
+        let checks = task.checks.iter().chain(&task.plan_checks);
+        let checks: Vec<String> = checks.map(|check| format!("  - {}", code(check))).collect();
         rules.push(format!(
             "Your result is accepted when these pass in a fresh checkout of it:\n{}",
             checks.join("\n")
@@ -56,7 +56,18 @@ fn files(briefing: &Briefing<'_>) -> Vec<String> {
     for name in &task.reads {
         rules.push(format!("Read `$CREW_IN/{name}`, made by a task before."));
     }
-    if let Some(name) = &task.output {
+    if task.item.is_some() {
+        rules.push(
+            "Your line of the list is in `$CREW_IN/item`; other tasks have the other lines.".into(),
+        );
+    }
+    if let Some(name) = task.output.as_ref().filter(|_| briefing.lists) {
+        rules.push(format!(
+            "Write your list to `$CREW_OUT/{name}`, one item a line, at most {}: a task follows for each. Without an \
+             item write the file empty.",
+            crate::domain::defaults::MAX_PLAN_TASKS
+        ));
+    } else if let Some(name) = &task.output {
         rules.push(format!(
             "Write your artifact to `$CREW_OUT/{name}`: the folder is outside the worktree, and the file is handed on."
         ));
@@ -65,7 +76,7 @@ fn files(briefing: &Briefing<'_>) -> Vec<String> {
 }
 
 /// Inline code that the text cannot end early.
-fn code(text: &str) -> String {
+pub(super) fn code(text: &str) -> String {
     let shown = escape::word(text, 500);
     let longest = shown.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let ticks = "`".repeat(longest + 1);

@@ -22,6 +22,10 @@ fn task() -> PlannedTask {
         limits: Limits { wall_ms: 600_000, idle_ms: 60_000 },
         retries: 2,
         verify: false,
+        expand: None,
+        planned_by: None,
+        plan_checks: vec![],
+        item: None,
     }
 }
 
@@ -56,6 +60,8 @@ fn packet(
         results,
         feedback,
         resumed: None,
+        cast: &[],
+        lists: false,
         mark: &mark(),
         budget,
     })
@@ -70,8 +76,22 @@ fn whoever_goes_on_is_told_that_the_folder_is_new() {
         let (goal, results, feedback) = ("a door", &[][..], None);
         let (run, base, mark) = (&run, &base, &mark);
         let (task, attempt, budget) = (&task, 2, 1000);
-        build(Briefing { run, goal, task, attempt, base, results, feedback, resumed, mark, budget })
-            .text
+        let (cast, lists) = (&[][..], false);
+        build(Briefing {
+            run,
+            goal,
+            task,
+            attempt,
+            base,
+            results,
+            feedback,
+            resumed,
+            cast,
+            lists,
+            mark,
+            budget,
+        })
+        .text
     };
     let text = told(Some(&work));
     assert!(text.contains("# Your earlier session\n\nYou go on with"), "{text}");

@@ -51,6 +51,9 @@ pub(super) fn relations(report: &mut Report, steps: &[Step]) {
     let makers = makers(report, steps);
     for step in steps {
         let before = graph.ancestors(&step.id);
+        if let Some((name, line)) = &step.foreach {
+            list(report, step, (name, *line), &makers, &before);
+        }
         for name in &step.reads {
             let made = makers.get(&name.to_ascii_lowercase());
             match made {
@@ -66,6 +69,41 @@ pub(super) fn relations(report: &mut Report, steps: &[Step]) {
             }
         }
     }
+}
+
+/// The list of a step that is done for each line of one.
+fn list(
+    report: &mut Report,
+    step: &Step,
+    (name, line): (&str, usize),
+    makers: &BTreeMap<String, &Step>,
+    before: &[&TaskId],
+) {
+    use crate::domain::diagnostic::Diagnostic;
+    let maker = makers.get(&name.to_ascii_lowercase());
+    let cause = match maker {
+        None => {
+            let cause = format!("step '{}': no step has '{name}' as 'output:'", step.id);
+            let known = makers.values().filter_map(|maker| maker.output.as_deref());
+            report.push(Diagnostic::error(report.file(), line, cause).meant(name, known));
+            return;
+        }
+        Some(maker) if maker.output.as_deref() != Some(name) => {
+            format!("'{name}' is spelt otherwise in step '{}', which makes it", maker.id)
+        }
+        Some(maker) if maker.plan => {
+            format!("'{name}' is the plan of step '{}', no list", maker.id)
+        }
+        Some(maker) if maker.foreach.is_some() => {
+            format!("'{name}' is not one list: step '{}' makes one for each line", maker.id)
+        }
+        Some(maker) if !before.contains(&&maker.id) => format!(
+            "step '{}' is for each line of '{name}' but does not depend on '{}', which makes it",
+            step.id, maker.id
+        ),
+        Some(_) => return,
+    };
+    report.error(line, cause);
 }
 
 fn nobody(report: &mut Report, step: &Step, name: &str, makers: &BTreeMap<String, &Step>) {

@@ -64,12 +64,20 @@ pub(super) fn step(
         idle_ms: None,
         retries: None,
         verify: false,
+        plan: false,
+        foreach: None,
         text,
     };
     for field in &fields {
         if keys::judge(report, STEP_KEYS, field) {
             set(report, &mut step, field, ids);
         }
+    }
+    if step.plan {
+        step.output.get_or_insert_with(|| defaults::PLAN_FILE.to_owned());
+    }
+    if let Some((_, line)) = step.foreach.as_ref().filter(|_| step.plan) {
+        report.error(*line, "a step with 'plan: yes' plans once: 'foreach:' can't stand beside it");
     }
     if step.role.0.is_empty() {
         report.error(section.line, format!("step '{}' has no 'role:'", step.id));
@@ -119,6 +127,10 @@ fn set(report: &mut Report, step: &mut Step, field: &Field, ids: &[(TaskId, usiz
         "reads" => {
             step.reads = artifacts(report, field, false);
             step.reads_line = field.line;
+        }
+        "plan" => step.plan = keys::boolean(report, field).unwrap_or(false),
+        "foreach" => {
+            step.foreach = artifacts(report, field, true).pop().map(|name| (name, field.line));
         }
         "verify" => step.verify = keys::boolean(report, field).unwrap_or(false),
         "check" => check(report, step, field),
@@ -173,6 +185,10 @@ fn artifacts(report: &mut Report, field: &Field, single: bool) -> Vec<String> {
     }
     let names = if single { vec![field.value.clone()] } else { frontmatter::list(&field.value) };
     for name in &names {
+        if TAKEN.contains(&name.as_str()) {
+            let cause = format!("'{}: {name}': git-crew puts a file of this name there", field.key);
+            report.error(field.line, cause);
+        }
         if !is_artifact(name) {
             let shown = escape::word(name, 60);
             let cause = format!(
@@ -185,8 +201,12 @@ fn artifacts(report: &mut Report, field: &Field, single: bool) -> Vec<String> {
     names
 }
 
+/// What an attempt finds in `$CREW_IN` without asking for it.
+const TAKEN: [&str; 2] = ["prompt.md", "item"];
+
 /// A name that is one path component on every system and no option.
-fn is_artifact(name: &str) -> bool {
+#[must_use]
+pub fn is_artifact(name: &str) -> bool {
     let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     !name.is_empty()
         && name.len() <= 100

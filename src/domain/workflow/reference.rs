@@ -38,6 +38,14 @@ pub const STEP_KEYS: &[Key] = &[
         "reads",
         "comma list of artifacts of earlier steps, found in $CREW_IN; 'false' for none",
     ),
+    Key::honoured(
+        "plan",
+        "yes: its agent writes a plan as JSON into its artifact (plan.json if 'output:' names none); the tasks of it follow, and what depends on this step waits for them; its 'check:' lines hold for each of them that changes files",
+    ),
+    Key::honoured(
+        "foreach",
+        "an artifact of a step before: this one is done once for each line of it, '{item}' in the text is the line, $CREW_IN/item holds it too; without a line it is skipped",
+    ),
     Key::honoured("verify", "true: a step whose agent verifies what was made before"),
     Key::honoured("check", "a shell command the result must pass; may be repeated"),
     Key::honoured("paths", "comma list of globs; a change outside them fails the attempt"),

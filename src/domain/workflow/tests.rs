@@ -97,10 +97,10 @@ fn keys_that_cannot_be() {
     f.workflow.md:4: error: step 'a' has no text: what is the task?
     f.workflow.md:6: error: expected 'key: value' or an empty line before the text, found 'Do it: now'
     ");
-    insta::assert_snapshot!(faults("## a\nrole: r\ntimeout: 90\nretries: 21\nverify: yes\nworktree: false\n\nx\n"), @r"
+    insta::assert_snapshot!(faults("## a\nrole: r\ntimeout: 90\nretries: 21\nverify: maybe\nworktree: false\n\nx\n"), @r"
     f.workflow.md:6: error: 'timeout': '90' is not a span of time: write 90s, 10m or 2h (168h at most)
     f.workflow.md:7: error: 'retries' must be a number from 0 to 20, not '21'
-    f.workflow.md:8: error: 'verify' must be true or false, not 'yes'
+    f.workflow.md:8: error: 'verify' must be true or false, not 'maybe'
     f.workflow.md:9: error: 'worktree: false' is not supported: every attempt has its own
     ");
     insta::assert_snapshot!(faults("## a\nrole: r\npaths: ../x\noutput: a/b\ncheck:\n\nx\n"), @r"

@@ -1,6 +1,8 @@
 //! The state of one step of the core: what it has planned so far, tried on a
 //! scratch copy of the run.
 
+use std::sync::Arc;
+
 use crate::domain::event::{Event, EventKind};
 use crate::domain::fold;
 use crate::domain::id::{HolderId, Op};
@@ -11,16 +13,16 @@ use crate::engine::io::{Effect, Files};
 use super::Moment;
 
 /// One step's work: a scratch copy of the run that the events are tried on.
-pub(super) struct Step<'a> {
+pub(super) struct Step {
     pub(super) run: Run,
     pub(super) moment: Moment,
     pub(super) events: Vec<EventKind>,
     pub(super) files: Files,
     pub(super) effects: Vec<Effect>,
-    pub(super) plan: &'a Plan,
+    pub(super) plan: Arc<Plan>,
 }
 
-impl Step<'_> {
+impl Step {
     /// Plans an event: later decisions of this step see the state it leaves.
     pub(super) fn event(&mut self, kind: EventKind) {
         let event = Event {

@@ -9,7 +9,8 @@ use crate::domain::fold;
 use crate::domain::id::{HolderId, Oid, Op, RunId};
 use crate::domain::lease::{Because, Binding, Grant, Token};
 use crate::domain::plan::{Limits, PlannedTask};
-use crate::domain::run::{Outline, OutlineTask, Request};
+use crate::domain::run::{Outline, Request};
+use crate::engine::io::Finish;
 use std::collections::BTreeMap;
 
 pub(super) fn oid(n: usize) -> Oid {
@@ -34,6 +35,10 @@ pub(super) fn task(id: &str, needs: &[&str], checks: &[&str]) -> PlannedTask {
         limits: Limits { wall_ms: 1000, idle_ms: 1000 },
         retries: 1,
         verify: false,
+        expand: None,
+        planned_by: None,
+        plan_checks: vec![],
+        item: None,
     }
 }
 
@@ -45,6 +50,7 @@ pub(super) fn plan(tasks: Vec<PlannedTask>, width: u32) -> Plan {
         sources: vec![],
         max_concurrency: width,
         tasks,
+        cast: vec![],
     }
 }
 
@@ -69,6 +75,10 @@ pub(super) struct World {
     pub(super) open: usize,
     pub(super) finish: Option<Finish>,
     pub(super) conflicts: bool,
+    /// What tasks come of, by the task.
+    pub(super) artifacts: BTreeMap<String, String>,
+    /// The plan that the workers were told to follow.
+    pub(super) followed: Option<Arc<Plan>>,
 }
 
 impl World {
@@ -76,16 +86,7 @@ impl World {
         let me = HolderId::new([1; 16]);
         let outline = Outline {
             jobs: plan.max_concurrency,
-            tasks: plan
-                .tasks
-                .iter()
-                .map(|t| OutlineTask {
-                    id: t.id.clone(),
-                    title: t.title.clone(),
-                    role: t.role.clone(),
-                    needs: t.needs.clone(),
-                })
-                .collect(),
+            tasks: plan.tasks.iter().map(Into::into).collect(),
         };
         let grant =
             Grant { holder: me, machine: "m".into(), boot: "b".into(), binding: Binding::Local };
@@ -115,6 +116,8 @@ impl World {
             open: 0,
             finish: None,
             conflicts: false,
+            artifacts: BTreeMap::new(),
+            followed: None,
         };
         world.write(EventKind::LeaseGranted { token: Token(1), grant, because: Because::Free });
         world.write(EventKind::RunPlanned { outline });
@@ -213,6 +216,15 @@ impl World {
                 let at = self.hanging.iter().position(|(id, _)| *id == task)?;
                 let (task, attempt) = self.hanging.remove(at);
                 Some(self.ended(task, attempt, Act::Bad, true))
+            }
+            Effect::Expand { task } => {
+                self.log.push(format!("expand {task}"));
+                let artifact = self.artifacts.get(task.as_str()).cloned().map(String::into_bytes);
+                Some(Input::Expanded { task, artifact })
+            }
+            Effect::Follow(plan) => {
+                self.followed = Some(plan);
+                None
             }
             Effect::Merge { tasks } => {
                 let (merged, left) = if self.conflicts && tasks.len() > 1 {

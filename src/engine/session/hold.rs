@@ -4,13 +4,13 @@
 use std::time::Duration;
 
 use crate::domain::decide::Refusal;
-use crate::domain::escape;
 use crate::domain::event::EventKind;
 use crate::domain::id::{RunId, TaskId};
 use crate::domain::lease::Facts;
 use crate::domain::plan::Plan;
-use crate::domain::run::{Outline, OutlineTask, Run, RunStatus};
+use crate::domain::run::{Outline, Run, RunStatus};
 use crate::domain::task::TaskStatus;
+use crate::engine::io::PLAN;
 use crate::engine::place::{Place, PlaceError};
 use crate::engine::{books, undo};
 use crate::store::RefName;
@@ -83,22 +83,13 @@ fn begin_now(place: &Place, prepared: &Prepared) -> Result<Held, SessionError> {
     };
     let outline = Outline {
         jobs: prepared.plan.max_concurrency,
-        tasks: prepared
-            .plan
-            .tasks
-            .iter()
-            .map(|task| OutlineTask {
-                id: task.id.clone(),
-                title: task.title.clone(),
-                role: task.role.clone(),
-                needs: task.needs.clone(),
-            })
-            .collect(),
+        tasks: prepared.plan.tasks.iter().map(Into::into).collect(),
     };
-    let plan = serde_json::to_string_pretty(&prepared.plan)
+    let plan = prepared
+        .plan
+        .stored()
         .map_err(|error| SessionError::NoPlan { run: id.clone(), why: error.to_string() })?;
-    let plan = escape::json(&plan).into_owned().into_bytes();
-    let files = Files::from([("plan.json".to_owned(), Some(plan))]);
+    let files = Files::from([(PLAN.to_owned(), Some(plan))]);
     let facts = place.facts_for_new()?;
     ledger.begin(created, &facts, EventKind::RunPlanned { outline }, files)?;
     let first = ledger.written().first().map(|event| event.op.clone());
@@ -170,10 +161,8 @@ fn claim(
 fn plan_of(place: &Place, id: &RunId, ledger: &Ledger) -> Result<Plan, SessionError> {
     let bad = |why: String| SessionError::NoPlan { run: id.clone(), why };
     let tip = ledger.tip().ok_or_else(|| bad("it has no events".to_owned()))?;
-    let bytes = place
-        .chains
-        .file(tip, "plan.json")?
-        .ok_or_else(|| bad("plan.json is not there".to_owned()))?;
+    let bytes =
+        place.chains.file(tip, PLAN)?.ok_or_else(|| bad("plan.json is not there".to_owned()))?;
     serde_json::from_slice(&bytes).map_err(|error| bad(error.to_string()))
 }
 

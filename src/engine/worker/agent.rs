@@ -25,7 +25,7 @@ use super::super::io::{Files, Input};
 use super::ending::{bounded, failed, judge};
 use super::heard::{Known, Told};
 use super::setting::Setting;
-use super::{Shop, blocking, folder, healed, keep, line, roomy, sessions, slots};
+use super::{Shop, blocking, expand, folder, healed, keep, line, roomy, sessions, slots};
 
 /// How many first and last bytes of each stream are kept.
 const KEPT: usize = 4 << 20;
@@ -116,7 +116,8 @@ struct Around {
 
 /// The slot with everything in it, and what to run.
 fn set_up(shop: &Shop, run: &Run, job: &Job) -> Result<(Slot, Spec, Around), String> {
-    let planned = shop.plan.task(&job.task).ok_or("no such task in the plan")?;
+    let plan = shop.plan();
+    let planned = plan.task(&job.task).ok_or("no such task in the plan")?;
     let make = || shop.slots.take(&job.base, &job.slot);
     let slot = healed(shop, make).map_err(|error| line(&error))?;
     keep::passed("launch.slot-made").map_err(|error| line(&error))?;
@@ -190,8 +191,12 @@ fn furnish(shop: &Shop, run: &Run, planned: &PlannedTask, slot: &Slot) -> Result
     let read = |path: &str| shop.chains.file(&tip, path).map_err(|error| failed(&error));
     let packet = read(&format!("{}/packet.md", folder(&planned.id)))?.unwrap_or_default();
     fs::write(slot.inbox.join("prompt.md"), &packet).map_err(|error| failed(&error))?;
+    if let Some(item) = &planned.item {
+        fs::write(slot.inbox.join("item"), item).map_err(|error| failed(&error))?;
+    }
+    let plan = shop.plan();
     for name in &planned.reads {
-        let maker = shop.plan.tasks.iter().find(|task| task.output.as_ref() == Some(name));
+        let maker = plan.tasks.iter().find(|task| task.output.as_ref() == Some(name));
         let Some(maker) = maker else { continue };
         if let Some(bytes) = read(&format!("{}/out/{name}", folder(&maker.id)))? {
             fs::write(slot.inbox.join(name), bytes).map_err(|error| failed(&error))?;
@@ -259,8 +264,14 @@ fn close(
         let ending = known(failed(FailureClass::Internal, why));
         return ended(job, ending, halted, left(work, files));
     }
-    let planned = shop.plan.task(&job.task);
-    let ending = known(bounded(judge(report, told.as_ref(), planned, &harvested), report));
+    let plan = shop.plan();
+    let planned = plan.task(&job.task);
+    let ending = bounded(judge(report, told.as_ref(), planned, &harvested), report);
+    let mut ending = known(ending);
+    if ending == Ending::Finished && !halted {
+        let refused = planned.and_then(|planned| expand::refused(&plan, planned, &mut files));
+        ending = refused.unwrap_or(ending);
+    }
     let mut work = keep::adopt(&harvested);
     work.left_out.extend(slots::give_back(shop, slot, report));
     ended(job, ending, halted, left(work, files))

@@ -69,16 +69,19 @@ async fn judge(
     job: Job,
     stop: watch::Receiver<StopRequest>,
 ) -> Result<Option<Input>, String> {
-    let planned = shop.plan.task(&job.task).ok_or("no such task in the plan")?;
+    let plan = shop.plan();
+    let planned = plan.task(&job.task).ok_or("no such task in the plan")?;
     let made = {
         let (shop, commit, key) = (Arc::clone(shop), job.commit.clone(), job.slot.clone());
         blocking(move || healed(&shop, || shop.checkouts.make(&commit, &key))).await
     };
     let slot = made.map_err(|error| format!("no checkout for its checks: {}", line(&error)))?;
-    let share = TAILS / planned.checks.len().max(1);
+    let own = planned.checks.iter().map(|command| (command, false));
+    let checks: Vec<_> = own.chain(planned.plan_checks.iter().map(|c| (c, true))).collect();
+    let share = TAILS / checks.len().max(1);
     let mut runs = Vec::new();
     let mut stopped = false;
-    for (index, command) in planned.checks.iter().enumerate() {
+    for (index, (command, from_plan)) in checks.into_iter().enumerate() {
         let guard = shop.confinement.guard("", &slot, &shop.incoming)?;
         let spec = spec(shop, &job, &slot, command, (planned, &guard))?;
         let report = shop.supervisor.run(spec, stop.clone()).await.map_err(|error| line(&error))?;
@@ -92,7 +95,7 @@ async fn judge(
         let store = Arc::clone(shop);
         let (task, attempt) = (job.task.clone(), job.attempt);
         let what = format!("check-{}-", index + 1);
-        let run = check_run(command, &report, share);
+        let run = CheckRun { from_plan, ..check_run(command, &report, share) };
         // The verdict holds the end of the output; the rest is a convenience.
         let _ = blocking(move || keep::transcript(&store, &task, attempt, &what, &report)).await;
         let failed = !run.passed();
@@ -109,7 +112,12 @@ async fn judge(
     }
     keep::passed("check.done").map_err(|error| line(&error))?;
     let passed = runs.iter().all(CheckRun::passed);
-    let result = if passed { Judgement::Passed } else { Judgement::Failed };
+    let result = match passed {
+        false => Judgement::Failed,
+        // what an agent chose as its test verifies nothing
+        true if planned.checks.is_empty() => Judgement::Unverified,
+        true => Judgement::Passed,
+    };
     let sandbox = shop.confinement.verdict();
     let verdict = Verdict { result, tree: job.tree, checks: runs, sandbox };
     let files = Files::new();

@@ -148,7 +148,7 @@ pub fn meta(shop: &Shop, task: &TaskId, attempt: u32, agent: &str) -> ResultMeta
         author: person(agent, &format!("{agent}@crew.invalid")),
         committer: person(&shop.user.name, &shop.user.email),
         at: shop.now(),
-        subject: format!("{task}: {}", first_line(&shop.plan.goal)),
+        subject: format!("{task}: {}", first_line(&shop.plan().goal)),
         trailers: vec![
             ("Crew-Run".to_owned(), shop.id().to_string()),
             ("Crew-Task".to_owned(), task.to_string()),

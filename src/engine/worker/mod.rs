@@ -5,6 +5,7 @@
 mod agent;
 mod check;
 mod ending;
+mod expand;
 mod heard;
 mod keep;
 mod merge;
@@ -15,6 +16,7 @@ mod slots;
 
 pub use self::agent::launch;
 pub use self::check::check;
+pub use self::expand::expand;
 pub use self::keep::{KEEP_MARK, adopt, meta, passed, pin_strays, point};
 pub use self::merge::merge;
 pub use self::prepare::prepare;

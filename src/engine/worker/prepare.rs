@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::domain::attempt::Ending;
+use crate::domain::attempt::{Ending, FailureClass};
 use crate::domain::defaults;
 use crate::domain::id::{Oid, TaskId};
+use crate::domain::plan;
 use crate::domain::policy::Outcome;
 use crate::domain::prompt::{self, Briefing, Feedback, Handed, Mark};
 use crate::domain::run::Run;
@@ -13,6 +14,7 @@ use crate::store::{RefName, StoreError};
 
 use super::super::io::{Files, Input};
 use super::super::judge;
+use super::expand::FAULTS;
 use super::{Shop, blocking, folder, keep, line, sessions};
 
 /// Prepares an attempt. Nothing is visible of it yet but the ref that pins its
@@ -31,7 +33,8 @@ pub async fn prepare(shop: Arc<Shop>, run: Run, task: TaskId, attempt: u32) -> I
 fn prepared(shop: &Shop, run: &Run, id: &TaskId, attempt: u32) -> Result<Input, String> {
     let failed = |error: StoreError| line(&error);
     let task = run.task(id).ok_or_else(|| format!("no task '{id}'"))?;
-    let planned = shop.plan.task(id).ok_or_else(|| format!("no task '{id}' in the plan"))?;
+    let plan = shop.plan();
+    let planned = plan.task(id).ok_or_else(|| format!("no task '{id}' in the plan"))?;
     let base = base(shop, run, task)?;
     keep::point(shop, &RefName::work(shop.id(), id, attempt), &base).map_err(failed)?;
     keep::passed("prepare.based").map_err(failed)?;
@@ -43,7 +46,7 @@ fn prepared(shop: &Shop, run: &Run, id: &TaskId, attempt: u32) -> Result<Input, 
         .collect::<Result<Vec<_>, _>>()
         .map_err(failed)?;
     let feedback = feedback(shop, run, task).map_err(failed)?;
-    let agent = judge::player(&shop.plan, run, id).unwrap_or_default();
+    let agent = judge::player(&plan, run, id).unwrap_or_default();
     let resumes = sessions::next(shop, run, id, &agent).zip(earlier(task));
     let mark = Mark::new(shop.random.bytes16());
     let packet = prompt::build(Briefing {
@@ -55,6 +58,8 @@ fn prepared(shop: &Shop, run: &Run, id: &TaskId, attempt: u32) -> Result<Input, 
         results: &results,
         feedback: feedback.as_ref(),
         resumed: resumes.as_ref().map(|(_, work)| work),
+        cast: &plan.cast,
+        lists: plan::lists(&plan, planned),
         mark: &mark,
         budget: defaults::PROMPT_BUDGET,
     });
@@ -106,7 +111,7 @@ fn handed(shop: &Shop, run: &Run, need: &Task) -> Result<Handed, StoreError> {
         None => Ok(None),
     };
     let words = read(&format!("{}/result.md", folder(&need.id)))?.unwrap_or_default();
-    let output = shop.plan.task(&need.id).and_then(|planned| planned.output.clone());
+    let output = shop.plan().task(&need.id).and_then(|planned| planned.output.clone());
     let artifact = match output {
         Some(name) => read(&format!("{}/out/{name}", folder(&need.id)))?
             .map(|bytes| (name, bytes.len() as u64)),
@@ -141,9 +146,11 @@ fn feedback(shop: &Shop, run: &Run, task: &Task) -> Result<Option<Feedback>, Sto
             },
             check.tail.clone(),
         ),
-        (Some(Ending::Failed { why, .. }), None) => {
+        (Some(Ending::Failed { class, why }), None) => {
             let tip = shop.chains.tip(&RefName::run(&run.id))?;
-            let path = format!("{}/result.md", folder(&task.id));
+            // what is wrong with a plan helps more than what its agent said of it
+            let file = if *class == FailureClass::Plan { FAULTS } else { "result.md" };
+            let path = format!("{}/{file}", folder(&task.id));
             let text = match tip {
                 Some(tip) => shop.chains.file(&tip, &path)?.unwrap_or_default(),
                 None => Vec::new(),

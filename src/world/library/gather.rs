@@ -7,7 +7,7 @@ use crate::domain::agent_file::{self, Persona};
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::frontmatter;
 use crate::domain::plan::{self, Inputs, Kind, Plan, Programs, Source};
-use crate::domain::team::{self, Team};
+use crate::domain::team::{self, Role, Team};
 use crate::domain::workflow::{self, Workflow};
 
 use super::{Found, Library, LibraryError};
@@ -68,8 +68,12 @@ impl Library {
         let workflow = parse(&found, workflow::parse)?;
         note(&mut shadowed, &found);
         let workflow = (workflow, found.source);
-        let roles = workflow.0.steps.iter().filter_map(|step| team.0.role(&step.role.0));
-        let wanted: BTreeSet<&str> = roles.map(|role| role.persona.as_str()).collect();
+        let steps = &workflow.0.steps;
+        // who plans may use every role
+        let plans = steps.iter().any(|step| step.plan);
+        let needed = |role: &&Role| plans || steps.iter().any(|step| step.role.0 == role.name);
+        let roles: Vec<&Role> = team.0.roles.iter().filter(needed).collect();
+        let wanted: BTreeSet<&str> = roles.iter().map(|role| role.persona.as_str()).collect();
         let personas = self.personas(&wanted, &mut shadowed)?;
         let known_personas = self.names(Kind::Agent)?;
         Ok(Gathered { team, workflow, personas, known_personas, shadowed })

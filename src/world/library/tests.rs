@@ -78,13 +78,12 @@ fn the_shipped_graphs() {
     insta::assert_snapshot!(tree("implementation"), @r"
     explore*  [explorer on any, read-only]
     └─ analyze*  [analyst on any, read-only]
-       └─ plan*  [planner on any, read-only]
+       └─ draft*  [planner on any, read-only]
           └─ critique*  [critic on any, read-only]
-             └─ execute*  [executor on any]
-                ├─ test*  [test-engineer on any]
-                ├─ review  [reviewer on any, read-only]
+             └─ plan*  [planner on any, read-only, plans the tasks that follow]
+                ├─ review*  [reviewer on any, read-only]
                 └─ security-review  [security-reviewer on any, read-only]
-                   └─ repair* (after test, review too)  [executor on any]
+                   └─ repair* (after review too)  [executor on any]
                       └─ document*  [writer on any]
                          └─ verify*  [verifier on any, read-only]
     ");

@@ -16,6 +16,7 @@ mod files;
 mod fingerprint;
 mod left;
 mod places;
+mod plans;
 mod processes;
 mod prune;
 mod run;

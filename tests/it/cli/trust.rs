@@ -70,6 +70,21 @@ fn a_run_that_goes_on_needs_the_same_trust() {
 }
 
 #[test]
+fn the_checks_of_a_step_that_plans_need_trust_like_any() {
+    let sandbox = Sandbox::new();
+    let flow = "---\n---\n## plan\nrole: hand\nplan: yes\ncheck: touch made\n\nPlan.\n";
+    let team = "---\ndefaultWorkflow: own\n---\n- hand: agent=executor works\n";
+    sandbox.by_user(|sandbox| {
+        put(&sandbox.user().join(FLOW), flow);
+        put(&sandbox.user().join(TEAM), team);
+        sandbox.git(&["add", ".crew"]);
+        sandbox.git(&["commit", "-qm", "crew", ".crew"]);
+        sandbox.git(&["config", "crew.agent.fake.command", "true"]);
+    });
+    sandbox.crew(&RUN).refused(3, &["not trusted", "plan (check): touch made"]);
+}
+
+#[test]
 fn prompts_and_what_the_user_keeps_need_no_trust() {
     let sandbox = Sandbox::with(&[step("one", &["check: true"], "echo it >made")]);
     sandbox.crew(&["run", "--team", "t", "do it"]).exits(0);

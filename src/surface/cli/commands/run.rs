@@ -144,7 +144,7 @@ fn dry_run(ctx: &mut Ctx<'_>, prepared: &Prepared) -> Result<Exit, Fault> {
         text.push(Line::new().with(Label::Dim, "* on the longest way to the end"));
     }
     for task in &prepared.plan.tasks {
-        for check in &task.checks {
+        for check in task.step_checks() {
             let line = format!("{}: check: {check}", task.id);
             text.push(Line::plain(&line));
         }
