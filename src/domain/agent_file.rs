@@ -46,7 +46,10 @@ pub const KEYS: &[Key] = &[
     Key::no_effect("maxTokens", "limit a step by 'timeout:' and 'idle:'"),
     Key::no_effect("extensions", PROGRAM),
     Key::no_effect("excludeExtensions", PROGRAM),
-    Key::no_effect("skills", PROGRAM),
+    Key::honoured(
+        "skills",
+        "comma list of skills that it is told, unless a step or role names some",
+    ),
     Key::no_effect("inheritSkills", PROGRAM),
     Key::no_effect("inheritProjectContext", PROGRAM),
     Key::no_effect("memory", PROGRAM),
@@ -89,6 +92,12 @@ pub struct Persona {
     pub tools: Tools,
     /// Programs that can play it, best first; empty leaves the choice to others.
     pub agents: Vec<String>,
+    /// Skills it is told.
+    pub skills: Vec<String>,
+    /// The line that names them.
+    pub skills_line: usize,
+    /// What people call the file.
+    pub file: String,
     /// Switched off: nothing may name it.
     pub disabled: bool,
     /// Routing words in the file's order, for people.
@@ -126,6 +135,9 @@ fn read(report: &mut Report, name: &str, front: Front<'_>) -> Persona {
         prompt: front.body.trim().to_owned(),
         tools: Tools::All,
         agents: front.agents,
+        skills: Vec::new(),
+        skills_line: 1,
+        file: report.file().to_owned(),
         disabled: false,
         routing: front.routing,
         warnings: Vec::new(),
@@ -138,6 +150,10 @@ fn read(report: &mut Report, name: &str, front: Front<'_>) -> Persona {
         match field.key.as_str() {
             "tools" => persona.tools = tools(&field.value),
             "disallowedTools" => denied = names(&field.value),
+            "skills" => {
+                persona.skills = keys::skills(report, field);
+                persona.skills_line = field.line;
+            }
             _ => persona.disabled = keys::boolean(report, field).unwrap_or(false),
         }
     }

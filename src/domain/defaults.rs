@@ -72,6 +72,8 @@ pub const MAX_PLAN_NAMES: usize = 40 << 10;
 pub const PLAN_FILE: &str = "plan.json";
 /// The longest line of a list, in bytes.
 pub const MAX_ITEM: usize = 500;
+/// The most bytes of skills in one prompt.
+pub const SKILLS_BUDGET: usize = 16 << 10;
 
 /// All of them.
 pub const TABLE: &[Default] = &[
@@ -118,6 +120,11 @@ pub const TABLE: &[Default] = &[
               made again by the next run, resume or retry",
     },
     Default {
+        name: "skills budget",
+        value: "16 KiB",
+        doc: "skills in one prompt; what is cut is named there",
+    },
+    Default {
         name: "plan",
         value: "50 tasks",
         doc: "the most that come of one plan or list; 12 deep, 256 KiB",
@@ -144,6 +151,7 @@ mod tests {
         assert_eq!(value("crew.minFree"), format!("{} MB", MIN_FREE >> 20));
         assert_eq!(value("prompt budget"), format!("{} KiB", PROMPT_BUDGET >> 10));
         assert_eq!(value("reserve"), format!("{} MiB", RESERVE >> 20));
+        assert_eq!(value("skills budget"), format!("{} KiB", SKILLS_BUDGET >> 10));
         assert_eq!(value("plan"), format!("{MAX_PLAN_TASKS} tasks"));
         let plan = TABLE.iter().find(|row| row.name == "plan").expect("a row").doc;
         assert!(plan.contains(&format!("{MAX_PLAN_DEPTH} deep")), "{plan}");

@@ -7,7 +7,7 @@
 
 use super::diagnostic::{Diagnostic, Report};
 use super::escape;
-use super::frontmatter::Field;
+use super::frontmatter::{self, Field};
 
 /// What becomes of a known key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +100,36 @@ pub fn boolean(report: &mut Report, field: &Field) -> Option<bool> {
             None
         }
     }
+}
+
+/// Names of skills, none for `false`; what can't be one is an error at the field.
+pub fn skills(report: &mut Report, field: &Field) -> Vec<String> {
+    if field.value == "false" {
+        return Vec::new();
+    }
+    let mut found: Vec<String> = Vec::new();
+    for name in frontmatter::list(&field.value) {
+        if !is_plain_name(&name) {
+            let shown = escape::word(&name, 60);
+            let cause = format!(
+                "'{shown}' is no name of a skill: use up to 64 letters, digits, '-' and '_'"
+            );
+            report.error(field.line, cause);
+        } else if !found.contains(&name) {
+            found.push(name);
+        }
+    }
+    found
+}
+
+/// One path component on every system, and no option.
+#[must_use]
+pub fn is_plain_name(name: &str) -> bool {
+    let inner = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    !name.is_empty()
+        && name.len() <= 64
+        && name.bytes().all(inner)
+        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
 }
 
 /// A span of time such as `500ms`, `90s`, `10m` or `2h`, in milliseconds; at

@@ -194,6 +194,9 @@ pub struct PlannedTask {
     /// The line of a list that it is for, also found in `$CREW_IN/item`.
     #[serde(rename = "item", default, skip_serializing_if = "Option::is_none")]
     pub item: Option<String>,
+    /// Names of [`Plan::skills`] that its agent is told.
+    #[serde(rename = "skills", default, skip_serializing_if = "Vec::is_empty")]
+    pub skills: Vec<String>,
 }
 
 impl From<&PlannedTask> for OutlineTask {
@@ -245,6 +248,9 @@ pub struct Part {
     /// Whether it may change files.
     #[serde(rename = "writes")]
     pub writes: bool,
+    /// Names of [`Plan::skills`] that its agent is told.
+    #[serde(rename = "skills", default, skip_serializing_if = "Vec::is_empty")]
+    pub skills: Vec<String>,
 }
 
 impl Part {
@@ -254,6 +260,20 @@ impl Part {
     pub fn runs_scripts(&self) -> bool {
         self.agent == SH || self.fallbacks.iter().any(|name| name == SH)
     }
+}
+
+/// A skill that tasks name: instructions from a `SKILL.md`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skill {
+    /// The name of its folder.
+    #[serde(rename = "name")]
+    pub name: String,
+    /// Where it was found.
+    #[serde(rename = "where")]
+    pub place: Where,
+    /// What it says, without its block of keys.
+    #[serde(rename = "text")]
+    pub text: String,
 }
 
 /// What a run is going to do.
@@ -280,6 +300,9 @@ pub struct Plan {
     /// The roles that a planning task may use; empty when there is none.
     #[serde(rename = "cast", default, skip_serializing_if = "Vec::is_empty")]
     pub cast: Vec<Part>,
+    /// The skills that tasks name.
+    #[serde(rename = "skills", default, skip_serializing_if = "Vec::is_empty")]
+    pub skills: Vec<Skill>,
 }
 
 impl PlannedTask {

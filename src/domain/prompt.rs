@@ -8,11 +8,12 @@
 
 use super::escape;
 use super::id::{Oid, RunId, TaskId};
-use super::plan::{Expand, Part, PlannedTask};
+use super::plan::{Expand, Part, PlannedTask, Skill};
 
 mod budget;
 mod planning;
 mod rules;
+mod skills;
 
 pub use super::fence::last_sh_block;
 
@@ -94,6 +95,8 @@ pub struct Briefing<'a> {
     pub cast: &'a [Part],
     /// Its artifact is a list: other tasks come of its lines.
     pub lists: bool,
+    /// The skills that it is told.
+    pub skills: &'a [&'a Skill],
     /// A fresh random mark.
     pub mark: &'a Mark,
     /// The most bytes of foreign text; [`super::defaults::PROMPT_BUDGET`].
@@ -117,6 +120,9 @@ pub fn build(briefing: Briefing<'_>) -> Packet {
     let foreign = budget::share(&briefing, &mut cut);
     let mut text = String::new();
     section(&mut text, "Role", &own(briefing.mark, &task.persona));
+    if !briefing.skills.is_empty() {
+        section(&mut text, "Skills", &skills::text(&briefing, &mut cut));
+    }
     section(&mut text, "Goal of the run", &own(briefing.mark, briefing.goal));
     let mut what = format!("Task: {}", escape::word(&task.title, 100));
     if briefing.attempt > 1 {

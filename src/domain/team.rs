@@ -49,7 +49,10 @@ pub const ROLE_KEYS: &[Key] = &[
     Key::no_effect("model", MODEL),
     Key::no_effect("fallbackModels", MODEL),
     Key::no_effect("thinking", MODEL),
-    Key::no_effect("skills", "the agent's own program decides"),
+    Key::honoured(
+        "skills",
+        "comma list of skills that it is told, instead of the agent's; 'false' for none",
+    ),
     Key::no_effect("maxConcurrency", "only the whole team's limit counts"),
 ];
 
@@ -62,6 +65,8 @@ pub struct Role {
     pub name: String,
     /// The agent file that plays it.
     pub persona: String,
+    /// Skills it is told; `None` leaves the choice to the agent file.
+    pub skills: Option<Vec<String>>,
     /// What it is for; may be empty.
     pub description: String,
     /// Its line in the file.
@@ -158,13 +163,21 @@ fn role(report: &mut Report, item: &str, line: usize, seen: &[Role]) -> Option<R
         report.error(line, format!("role '{name}' is set twice, first on line {}", first.line));
         return None;
     }
-    let mut role =
-        Role { name: name.to_owned(), persona: name.to_owned(), description: String::new(), line };
+    let mut role = Role {
+        name: name.to_owned(),
+        persona: name.to_owned(),
+        skills: None,
+        description: String::new(),
+        line,
+    };
     let mut rest = rest;
     while let Some((key, value, after)) = attribute(rest) {
         let field = Field { key: key.to_owned(), value, line };
         if keys::judge(report, ROLE_KEYS, &field) {
-            role.persona = field.value;
+            match field.key.as_str() {
+                "skills" => role.skills = Some(keys::skills(report, &field)),
+                _ => role.persona = field.value,
+            }
         }
         rest = after;
     }

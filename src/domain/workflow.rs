@@ -78,6 +78,8 @@ pub struct Step {
     pub plan: bool,
     /// The artifact for each line of which it is done once, and its line.
     pub foreach: Option<(String, usize)>,
+    /// Skills its agent is told; `None` leaves the choice to role and agent.
+    pub skills: Option<Vec<String>>,
     /// The task's text, `{goal}` not yet replaced.
     pub text: String,
 }

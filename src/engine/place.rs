@@ -137,9 +137,10 @@ impl Place {
         let user = config_folder(&self.incoming);
         let mut texts = Vec::new();
         if let Some(base) = base {
-            for file in self.chains.files(base, library::REPOSITORY_FOLDER)? {
-                if let Some(bytes) = self.chains.file(base, &file)? {
-                    texts.push((file, bytes));
+            for folder in library::REPOSITORY_FOLDERS {
+                let files = self.chains.files(base, folder)?;
+                for file in files.into_iter().filter(|file| library::is_wanted(file)) {
+                    texts.extend(self.chains.file(base, &file)?.map(|bytes| (file, bytes)));
                 }
             }
         }

@@ -25,11 +25,21 @@ use crate::domain::{defaults, escape};
 use super::shipped;
 
 mod gather;
+mod skills;
 
 pub use gather::{Gathered, check_file, check_text};
 
 /// The folder of the repository that is looked into.
 pub const REPOSITORY_FOLDER: &str = ".crew";
+
+/// The folders of the repository that hold what a library is made of.
+pub const REPOSITORY_FOLDERS: [&str; 2] = [REPOSITORY_FOLDER, ".claude/skills"];
+
+/// Whether a path in one of them belongs to the library.
+#[must_use]
+pub fn is_wanted(path: &str) -> bool {
+    path.starts_with(REPOSITORY_FOLDER) || skills::is_skill_path(path)
+}
 
 /// Why a name leads to no usable file.
 #[derive(Debug, thiserror::Error)]
@@ -280,11 +290,7 @@ impl Library {
 
 /// One path component on every system, and no option.
 fn is_name(name: &str) -> bool {
-    let inner = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-    !name.is_empty()
-        && name.len() <= 64
-        && name.bytes().all(inner)
-        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+    crate::domain::keys::is_plain_name(name)
 }
 
 /// What a path of a commit brings: a kind of file, and the name it has as such.

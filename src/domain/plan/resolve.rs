@@ -12,7 +12,7 @@ use crate::domain::team::{Role, Team};
 use crate::domain::workflow::{Step, Workflow};
 
 use super::program::{ProgramError, Wishes};
-use super::{Expand, Limits, Plan, PlannedTask, Programs, SH, Source};
+use super::{Expand, Limits, Part, Plan, PlannedTask, Programs, SH, Skill, Source};
 
 mod cast;
 
@@ -31,6 +31,10 @@ pub struct Inputs<'a> {
     pub known_personas: &'a [String],
     /// What is known about programs.
     pub programs: &'a Programs,
+    /// The skills that steps, roles and agents name, as far as they were found.
+    pub skills: &'a BTreeMap<String, Skill>,
+    /// Names of all skills, to suggest one for a mistyped name.
+    pub known_skills: &'a [String],
     /// `-j`: before the workflow's and the team's.
     pub max_concurrency: Option<u32>,
 }
@@ -52,7 +56,7 @@ pub fn resolve(inputs: Inputs<'_>) -> Result<(Plan, Vec<Diagnostic>), Vec<Diagno
                 if used.insert(&role.persona) {
                     found.extend(persona.warnings.iter().cloned());
                 }
-                tasks.extend(task(&inputs, step, persona, &mut found));
+                tasks.extend(task(&inputs, step, role, persona, &mut found));
             }
             Err(fault) => found.push(fault),
         }
@@ -81,6 +85,7 @@ pub fn resolve(inputs: Inputs<'_>) -> Result<(Plan, Vec<Diagnostic>), Vec<Diagno
         workflow: workflow.name.clone(),
         sources,
         max_concurrency: width.unwrap_or(defaults::CONCURRENCY).clamp(1, defaults::MAX_CONCURRENCY),
+        skills: told(&inputs, &tasks, &cast),
         tasks,
         cast,
     };
@@ -91,6 +96,13 @@ pub fn resolve(inputs: Inputs<'_>) -> Result<(Plan, Vec<Diagnostic>), Vec<Diagno
         }
         Err(error) => Err(vec![Diagnostic::error(&workflow.file, 1, error.to_string())]),
     }
+}
+
+/// The skills that some task, or a task of a plan, is told.
+fn told(inputs: &Inputs<'_>, tasks: &[PlannedTask], cast: &[Part]) -> Vec<Skill> {
+    let named = tasks.iter().flat_map(|task| &task.skills);
+    let named: BTreeSet<&String> = named.chain(cast.iter().flat_map(|p| &p.skills)).collect();
+    named.into_iter().filter_map(|name| inputs.skills.get(name).cloned()).collect()
 }
 
 fn role<'a>(inputs: &Inputs<'a>, step: &Step) -> Result<(&'a Role, &'a Persona), Diagnostic> {
@@ -125,9 +137,35 @@ fn persona<'a>(inputs: &Inputs<'a>, role: &Role) -> Result<&'a Persona, Diagnost
     Ok(persona)
 }
 
+/// The skills of a task: those its step names, else its role's, else its
+/// agent's. One that is not found is said, and the work goes on without it.
+fn skills(
+    inputs: &Inputs<'_>,
+    step: Option<&Step>,
+    role: &Role,
+    persona: &Persona,
+    found: &mut Vec<Diagnostic>,
+) -> Vec<String> {
+    let by_step = step.and_then(|step| Some((step.skills.as_ref()?, step.line)));
+    let (names, file, line) = match (by_step, &role.skills) {
+        (Some((names, line)), _) => (names, &inputs.workflow.0.file, line),
+        (None, Some(names)) => (names, &inputs.team.0.file, role.line),
+        (None, None) => (&persona.skills, &persona.file, persona.skills_line),
+    };
+    let (there, lost): (Vec<&String>, Vec<&String>) =
+        names.iter().partition(|name| inputs.skills.contains_key(*name));
+    found.extend(lost.into_iter().map(|name| {
+        let cause = format!("no skill '{name}': agents are not told it");
+        Diagnostic::warning(file, line, cause)
+            .meant(name, inputs.known_skills.iter().map(String::as_str))
+    }));
+    there.into_iter().cloned().collect()
+}
+
 fn task(
     inputs: &Inputs<'_>,
     step: &Step,
+    role: &Role,
     persona: &Persona,
     found: &mut Vec<Diagnostic>,
 ) -> Option<PlannedTask> {
@@ -188,6 +226,7 @@ fn task(
         expand: expand(step),
         planned_by: None,
         item: None,
+        skills: skills(inputs, Some(step), role, persona, found),
     })
 }
 

@@ -60,6 +60,8 @@ fn made(
         personas: &personas,
         known_personas: &known,
         programs,
+        skills: &BTreeMap::new(),
+        known_skills: &[],
         max_concurrency: None,
     })
 }

@@ -54,7 +54,7 @@ pub(super) fn share(briefing: &Briefing<'_>, cut: &mut Vec<String>) -> Foreign {
     Foreign { words: words.into_iter().map(|(_, text)| text).collect(), output }
 }
 
-fn note(cut: &mut Vec<String>, lost: usize, what: &str) {
+pub(super) fn note(cut: &mut Vec<String>, lost: usize, what: &str) {
     if lost > 0 {
         cut.push(format!("{lost} bytes of {what}"));
     }
@@ -79,7 +79,7 @@ fn told(handed: &Handed) -> String {
 
 /// At most `most` bytes (and the remark): the first `1/part` and the end, with a
 /// remark between; and how many bytes were left out.
-fn shorten(text: &str, most: usize, part: usize) -> (String, usize) {
+pub(super) fn shorten(text: &str, most: usize, part: usize) -> (String, usize) {
     if text.len() <= most {
         return (text.to_owned(), 0);
     }

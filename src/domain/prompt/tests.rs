@@ -26,6 +26,7 @@ fn task() -> PlannedTask {
         planned_by: None,
         plan_checks: vec![],
         item: None,
+        skills: vec![],
     }
 }
 
@@ -62,6 +63,7 @@ fn packet(
         resumed: None,
         cast: &[],
         lists: false,
+        skills: &[],
         mark: &mark(),
         budget,
     })
@@ -76,7 +78,7 @@ fn whoever_goes_on_is_told_that_the_folder_is_new() {
         let (goal, results, feedback) = ("a door", &[][..], None);
         let (run, base, mark) = (&run, &base, &mark);
         let (task, attempt, budget) = (&task, 2, 1000);
-        let (cast, lists) = (&[][..], false);
+        let (cast, lists, skills) = (&[][..], false, &[][..]);
         build(Briefing {
             run,
             goal,
@@ -88,6 +90,7 @@ fn whoever_goes_on_is_told_that_the_folder_is_new() {
             resumed,
             cast,
             lists,
+            skills,
             mark,
             budget,
         })

@@ -66,6 +66,7 @@ pub(super) fn step(
         verify: false,
         plan: false,
         foreach: None,
+        skills: None,
         text,
     };
     for field in &fields {
@@ -132,6 +133,7 @@ fn set(report: &mut Report, step: &mut Step, field: &Field, ids: &[(TaskId, usiz
         "foreach" => {
             step.foreach = artifacts(report, field, true).pop().map(|name| (name, field.line));
         }
+        "skills" => step.skills = Some(keys::skills(report, field)),
         "verify" => step.verify = keys::boolean(report, field).unwrap_or(false),
         "check" => check(report, step, field),
         "paths" => step.paths = paths(report, field),

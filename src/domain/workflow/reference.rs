@@ -58,7 +58,10 @@ pub const STEP_KEYS: &[Key] = &[
     ),
     Key::honoured("worktree", "true, as always; false is an error"),
     Key::no_effect("model", "choose it in the command line of crew.agent.<name>.command"),
-    Key::no_effect("skills", "the agent's own program decides"),
+    Key::honoured(
+        "skills",
+        "comma list of skills that its agent is told, instead of those of its role and agent; 'false' for none",
+    ),
     Key::no_effect("progress", "progress is seen by 'git crew status' and 'git crew log'"),
     Key::no_effect(
         "seedPaths",

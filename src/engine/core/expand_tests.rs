@@ -17,6 +17,7 @@ fn adaptive() -> Plan {
         fallbacks: vec![],
         persona: String::new(),
         writes: true,
+        skills: vec![],
     }];
     plan
 }

@@ -39,6 +39,7 @@ pub(super) fn task(id: &str, needs: &[&str], checks: &[&str]) -> PlannedTask {
         planned_by: None,
         plan_checks: vec![],
         item: None,
+        skills: vec![],
     }
 }
 
@@ -51,6 +52,7 @@ pub(super) fn plan(tasks: Vec<PlannedTask>, width: u32) -> Plan {
         max_concurrency: width,
         tasks,
         cast: vec![],
+        skills: vec![],
     }
 }
 

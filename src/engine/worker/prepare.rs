@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::domain::attempt::{Ending, FailureClass};
 use crate::domain::defaults;
 use crate::domain::id::{Oid, TaskId};
-use crate::domain::plan;
+use crate::domain::plan::{self, Skill};
 use crate::domain::policy::Outcome;
 use crate::domain::prompt::{self, Briefing, Feedback, Handed, Mark};
 use crate::domain::run::Run;
@@ -49,6 +49,8 @@ fn prepared(shop: &Shop, run: &Run, id: &TaskId, attempt: u32) -> Result<Input, 
     let agent = judge::player(&plan, run, id).unwrap_or_default();
     let resumes = sessions::next(shop, run, id, &agent).zip(earlier(task));
     let mark = Mark::new(shop.random.bytes16());
+    let told = |name: &String| plan.skills.iter().find(|skill| skill.name == *name);
+    let skills: Vec<&Skill> = planned.skills.iter().filter_map(told).collect();
     let packet = prompt::build(Briefing {
         run: shop.id(),
         goal: &run.goal,
@@ -60,6 +62,7 @@ fn prepared(shop: &Shop, run: &Run, id: &TaskId, attempt: u32) -> Result<Input, 
         resumed: resumes.as_ref().map(|(_, work)| work),
         cast: &plan.cast,
         lists: plan::lists(&plan, planned),
+        skills: &skills,
         mark: &mark,
         budget: defaults::PROMPT_BUDGET,
     });

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::domain::agent_file::{self, Persona};
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::frontmatter;
-use crate::domain::plan::{self, Inputs, Kind, Plan, Programs, Source};
+use crate::domain::plan::{self, Inputs, Kind, Plan, Programs, Skill, Source};
 use crate::domain::team::{self, Role, Team};
 use crate::domain::workflow::{self, Workflow};
 
@@ -23,6 +23,10 @@ pub struct Gathered {
     pub personas: BTreeMap<String, (Persona, Source)>,
     /// The names of all agents.
     pub known_personas: Vec<String>,
+    /// The skills that are named, as far as they are known.
+    pub skills: BTreeMap<String, Skill>,
+    /// The names of all skills.
+    pub known_skills: Vec<String>,
     /// What is used, and what of the same name is not used because of it.
     pub shadowed: Vec<(Source, Source)>,
 }
@@ -45,6 +49,8 @@ impl Gathered {
             personas: &self.personas,
             known_personas: &self.known_personas,
             programs,
+            skills: &self.skills,
+            known_skills: &self.known_skills,
             max_concurrency,
         })
     }
@@ -76,7 +82,16 @@ impl Library {
         let wanted: BTreeSet<&str> = roles.iter().map(|role| role.persona.as_str()).collect();
         let personas = self.personas(&wanted, &mut shadowed)?;
         let known_personas = self.names(Kind::Agent)?;
-        Ok(Gathered { team, workflow, personas, known_personas, shadowed })
+        let named = steps.iter().filter_map(|step| step.skills.as_ref());
+        let named = named.chain(roles.iter().filter_map(|role| role.skills.as_ref()));
+        let named = named.chain(personas.values().map(|(persona, _)| &persona.skills));
+        let named: BTreeSet<&String> = named.flatten().collect();
+        let mut skills = BTreeMap::new();
+        for name in named {
+            skills.extend(self.skill(name)?.map(|skill| (name.clone(), skill)));
+        }
+        let known_skills = self.skill_names()?;
+        Ok(Gathered { team, workflow, personas, known_personas, skills, known_skills, shadowed })
     }
 
     fn personas(

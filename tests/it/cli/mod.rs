@@ -22,5 +22,6 @@ mod prune;
 mod run;
 mod sandbox;
 mod setup;
+mod skills;
 mod story;
 mod trust;

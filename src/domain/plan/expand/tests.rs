@@ -31,6 +31,7 @@ fn task(name: &str, needs: &[&str]) -> PlannedTask {
         expand: None,
         planned_by: None,
         item: None,
+        skills: vec![],
     }
 }
 
@@ -51,6 +52,7 @@ fn plan() -> Plan {
         max_concurrency: 2,
         tasks: vec![find, mend, last],
         cast: vec![],
+        skills: vec![],
     }
 }
 

@@ -224,6 +224,7 @@ impl Given<'_> {
             expand: None,
             planned_by: Some(self.planner.id.clone()),
             item: None,
+            skills: part.skills.clone(),
         }
     }
 }

@@ -32,6 +32,7 @@ fn task(name: &str, needs: &[&str]) -> PlannedTask {
         expand: None,
         planned_by: None,
         item: None,
+        skills: vec![],
     }
 }
 
@@ -43,6 +44,7 @@ fn part(role: &str, agent: &str, writes: bool) -> Part {
         fallbacks: vec![],
         persona: format!("You are {role}."),
         writes,
+        skills: vec![],
     }
 }
 
@@ -65,6 +67,7 @@ fn around() -> Plan {
             part("reviewer", "any", false),
             part("runner", SH, true),
         ],
+        skills: vec![],
     }
 }
 

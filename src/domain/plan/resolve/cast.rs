@@ -7,7 +7,7 @@ use crate::domain::diagnostic::Diagnostic;
 use crate::domain::plan::Part;
 use crate::domain::plan::program::Wishes;
 
-use super::{Inputs, persona};
+use super::{Inputs, persona, skills};
 
 /// Every role of the team that can be used. One that can't is said: a planner
 /// that is not told of it can't miss it, the user may.
@@ -40,6 +40,7 @@ pub(super) fn cast<'a>(
                 fallbacks,
                 persona: persona.prompt.clone(),
                 writes: persona.writes(),
+                skills: skills(inputs, None, role, persona, found),
             }),
             Err(error) => found.push(cannot(error.to_string())),
         }
