@@ -74,6 +74,13 @@ pub(super) fn step(
             set(report, &mut step, field, ids);
         }
     }
+    if !step.plan && step.text.contains(FOREIGN_PLAN) {
+        let cause = format!(
+            "step '{}' is told to print a plan of another form, which nothing reads: with 'plan: yes' its agent is told the form",
+            step.id
+        );
+        report.warn(section.line, cause);
+    }
     if step.plan {
         step.output.get_or_insert_with(|| defaults::PLAN_FILE.to_owned());
     }
@@ -202,6 +209,9 @@ fn artifacts(report: &mut Report, field: &Field, single: bool) -> Vec<String> {
     }
     names
 }
+
+/// What stands around a plan that pi-crew reads from what an agent prints.
+const FOREIGN_PLAN: &str = "ADAPTIVE_PLAN_JSON_START";
 
 /// What an attempt finds in `$CREW_IN` without asking for it.
 const TAKEN: [&str; 2] = ["prompt.md", "item"];

@@ -3,6 +3,7 @@
 mod binary;
 mod catalogue;
 mod doctor;
+mod foreign;
 mod init;
 mod outputs;
 mod place;

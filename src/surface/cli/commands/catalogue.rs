@@ -50,6 +50,11 @@ pub enum Action {
     /// Names file, line, cause and the nearest known word of everything wrong;
     /// exits with 2 when there is an error among it
     Check {
+        /// Count as an error what is read and not carried out, such as keys that
+        /// only pi-crew knows
+        #[arg(long)]
+        strict: bool,
+
         /// Files, or names of what would be found [default: all]
         #[arg(value_name = "FILE|NAME")]
         files: Vec<PathBuf>,
@@ -66,7 +71,7 @@ pub fn run(ctx: &mut Ctx<'_>, kind: Kind, args: &Args) -> Result<Exit, Fault> {
     match args.action.as_ref().unwrap_or(&Action::List) {
         Action::List => list(ctx, &around, kind),
         Action::Show { name } => show(ctx, &around, kind, name),
-        Action::Check { files } => check(ctx, &around, kind, files),
+        Action::Check { strict, files } => check(ctx, &around, kind, (*strict, files)),
     }
 }
 
@@ -266,7 +271,12 @@ struct Checked {
     found: Vec<Diagnostic>,
 }
 
-fn check(ctx: &mut Ctx<'_>, around: &Around, kind: Kind, files: &[PathBuf]) -> Result<Exit, Fault> {
+fn check(
+    ctx: &mut Ctx<'_>,
+    around: &Around,
+    kind: Kind,
+    (strict, files): (bool, &[PathBuf]),
+) -> Result<Exit, Fault> {
     let (mut found, mut checked) = (Vec::new(), files.len());
     for file in files {
         found.extend(check_one(ctx, around, kind, file)?);
@@ -279,6 +289,9 @@ fn check(ctx: &mut Ctx<'_>, around: &Around, kind: Kind, files: &[PathBuf]) -> R
         }
         // What is wrong with a program's settings is an error of its own.
         around.programs(kind)?;
+    }
+    if strict {
+        found.iter_mut().for_each(|one| one.severity = Severity::Error);
     }
     let errors = found.iter().filter(|one| one.severity == Severity::Error).count();
     let warnings = found.len() - errors;
