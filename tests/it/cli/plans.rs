@@ -268,5 +268,5 @@ fn killed_between_the_plan_and_its_tasks_it_goes_on() {
         let count = events.iter().filter(|event| event.kind.word() == "plan-revised").count();
         assert_eq!(count, 1, "{point}: its tasks came once");
     }
-    assert!(judged > 1 && revised > 0, "{judged} before the tasks were there, {revised} after");
+    assert!(judged > 0 && revised > 0, "{judged} before the tasks were there, {revised} after");
 }
